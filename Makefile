@@ -5,8 +5,8 @@ VENV := .venv
 BIN := $(abspath $(VENV))/bin
 export PATH := $(BIN):$(PATH)
 
-.PHONY: help demo test test-fuzz test-kernels test-real test-slurm test-conda coverage lint format generated docs why init \
-  verify digests clean
+.PHONY: help demo test test-newest test-fuzz test-kernels test-real test-slurm test-conda coverage lint format generated docs \
+  check why init verify digests clean
 
 help: ## say what there is to make
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -18,9 +18,19 @@ demo: $(VENV)/demo.stamp ## simulate the demo collection and analyse it to the r
 test: $(VENV)/dev.stamp ## run the tests
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 
+# what reads files, and quality control in whole runs; only these packages differ from envs/requirements.txt
+NEWEST := anndata pandas mudata zarr h5py
+NEWEST_TESTS := tests/unit/io tests/unit/config tests/unit/preprocess tests/workflow/test_input.py tests/workflow/test_species.py
+test-newest: ## read files with the newest anndata and pandas, in .venv-newest (newest with Python 3.12 or newer)
+	$(PYTHON) -m venv .venv-newest
+	.venv-newest/bin/python -m pip install --quiet --disable-pip-version-check -r envs/requirements-dev.txt
+	.venv-newest/bin/python -m pip install --quiet --disable-pip-version-check --upgrade $(NEWEST)
+	.venv-newest/bin/python -m pip list --disable-pip-version-check | grep -E "^($(subst $() ,|,$(NEWEST))) "
+	PATH="$(abspath .venv-newest/bin):$$PATH" OMP_NUM_THREADS=1 .venv-newest/bin/python -m pytest $(NEWEST_TESTS)
+
 MUTANTS ?= 5000
 SEED ?= 1
-test-fuzz: $(VENV)/dev.stamp ## read thousands of damaged files (MUTANTS, SEED): about 15 minutes
+test-fuzz: $(VENV)/dev.stamp ## read thousands of damaged files and configurations (MUTANTS, SEED): about 15 minutes
 	PANSCAPE_FUZZ=$(MUTANTS) PANSCAPE_FUZZ_SEED=$(SEED) OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/fuzz
 
 test-kernels: $(VENV)/dev.stamp ## run the numerical unit tests once more, as on two other kinds of processor
@@ -67,6 +77,9 @@ init: $(VENV)/demo.stamp ## propose config/NAME.yaml for FILES="data/a.h5ad data
 	@PYTHONPATH=workflow $(BIN)/python -m panscape.config.init $(FILES) --collection $(NAME) --output config/$(NAME).yaml
 
 CONFIG ?= config/demo.yaml
+check: $(VENV)/demo.stamp ## check the configuration CONFIG and its files without Snakemake, and without executing anything in it
+	@PYTHONPATH=workflow $(BIN)/python -m panscape.config.check $(CONFIG)
+
 why: $(VENV)/demo.stamp ## say what an edit of FILE would make anew of the results here (CONFIG: the collection)
 	@test -n "$(FILE)" || { echo "Name a file: make why FILE=workflow/panscape/plot/palette.py"; exit 1; }
 	@PYTHONPATH=workflow $(BIN)/python -m panscape.pipeline.preflight --why $(FILE) --configfile $(CONFIG)
@@ -80,7 +93,7 @@ digests: demo ## run the demo and write the digests of its results to docs/demo.
 	@PYTHONPATH=workflow $(BIN)/python -m panscape.pipeline.verify results/demo --write-table docs/demo.sha256
 
 clean: ## remove the demo's results and the environment
-	rm -rf $(VENV) results/demo resources/demo logs/demo benchmarks/demo
+	rm -rf $(VENV) .venv-newest results/demo resources/demo logs/demo benchmarks/demo
 
 # a stamp per set of requirements: 227 MB of wheels for the demo, 24 MB more for the tests, 27 MB for the documentation
 $(VENV)/demo.stamp: envs/requirements.txt

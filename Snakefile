@@ -22,6 +22,11 @@ min_version("9.0")
 include: "workflow/rules/source.smk"
 
 
+from panscape.config.yaml import check_yaml
+
+if workflow.is_main_process:
+    check_yaml(workflow.overwrite_configfiles)
+
 WRITTEN = dict(config)  # settings of the user, without those of the demo
 if not {"collection", "studies"} & set(config):
     # not by `configfile:`, which a module would ignore
@@ -46,6 +51,7 @@ include: "workflow/rules/panclust.smk"
 include: "workflow/rules/coexpression.smk"
 include: "workflow/rules/landscape.smk"
 include: "workflow/rules/dictionary.smk"
+include: "workflow/rules/programs.smk"
 include: "workflow/rules/project.smk"
 include: "workflow/rules/overlap.smk"
 include: "workflow/rules/metacells.smk"

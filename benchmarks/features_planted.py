@@ -70,8 +70,8 @@ def nothing_planted(seed: int, null: str, *, cells=450, genes=1200, sets=40, typ
 
 def rates(seeds, null: str, settings: dict) -> dict:
     """Return the share of p at most 0.05 of every p that is printed."""
+    from panscape.stats.aucell import top_count, weight_blocks
     from panscape.unicoord.features.assess import assess_sets
-    from panscape.unicoord.features.aucell import top_count, weight_blocks
     from panscape.unicoord.features.classes import Classes
     from panscape.unicoord.features.settings import FeatureSettings
 
@@ -95,8 +95,8 @@ def rates(seeds, null: str, settings: dict) -> dict:
 
 def planted(args: argparse.Namespace, seed: int) -> dict:
     """Choose features of one system with planted sets; return what was counted."""
+    from panscape.stats.aucell import top_count, weight_blocks
     from panscape.unicoord.features.assess import assess_sets
-    from panscape.unicoord.features.aucell import top_count, weight_blocks
     from panscape.unicoord.features.choose import choose
     from panscape.unicoord.features.classes import Classes
     from panscape.unicoord.features.settings import FeatureSettings

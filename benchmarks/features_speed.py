@@ -44,7 +44,7 @@ def main() -> None:
     import anndata
     import decoupler
 
-    from panscape.unicoord.features.aucell import aucell
+    from panscape.stats.aucell import aucell
 
     counts, member = made_up(args.cells, args.genes, args.sets, args.density, args.seed)
     aucell(counts[:10], member)

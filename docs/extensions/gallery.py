@@ -48,6 +48,7 @@ FIGURES = {
         Figure("dictionary/figures/networks", "Networks of the dictionary", "dictionary_networks"),
         Figure("dictionary/figures/usage-maps", "Usage on the landscape", "dictionary_usage_maps"),
         Figure("dictionary/figures/usage-labels", "Usage by cell type", "dictionary_usage_labels"),
+        Figure("programs/figures/scores", "Scores of networks in cells", "programs_scores"),
     ],
     "Networks of cell lines": [
         Figure("sivae/figures/embeddings", "Cells and genes of a line", "sivae_embeddings"),

@@ -122,13 +122,17 @@ localrule all:
 
 
 def test_jobs_are_judged_by_the_studies_that_they_read():
-    studies = [("big", "landscape"), ("donors", "sivae"), ("cells", "unicoord")]
+    studies = [("big", "landscape"), ("donors", "sivae"), ("cells", "unicoord"), ("new", "unicoord")]
     raw = {"collection": "x", "landscape": {"root": "none"}}
     raw["studies"] = [{"id": name, "path": "x.h5ad", "use": [use]} for name, use in studies]
-    raw["unicoord"] = {"labels": [{"name": "type", "kind": "discrete"}], "tables": ["x.tsv"]}
+    raw["unicoord"] = {
+        "labels": [{"name": "type", "kind": "discrete"}],
+        "tables": ["x.tsv"],
+        "apply": {"studies": ["new"]},
+    }
     config = load(raw)
     small, large = Size(1000, 2000, 10**6), Size(10**6, 20_000, 10**9)
-    sizes = {"big": large, "donors": small, "cells": small}
+    sizes = {"big": large, "donors": small, "cells": small, "new": Size(3000, 2000, 2 * 10**6)}
     text = "".join(path.read_text() for path in (ROOT / "workflow/rules").glob("*.smk"))
     asked = re.findall(r'needs\("(\w+)", "mem_mb"(?:, use="(\w+)")?\)', text)
     assert len(asked) > 50
@@ -137,7 +141,7 @@ def test_jobs_are_judged_by_the_studies_that_they_read():
         if stage == "metacells" or rule == "transfer_labels":  # of samples; of panclusters, for coordinates
             continue
         row = stages([Job(rule, stage)], sizes, config).iloc[0]
-        read = {"sivae": "donors", "unicoord": "cells"}.get(use, "big")
+        read = {"sivae": "donors", "unicoord": "cells", "annotation": "new"}.get(use, "big")
         likely = expected_seconds(rule, [sizes[read]], config)
         assert row["likely_minutes"] * 60 == pytest.approx(likely), rule
 

@@ -36,7 +36,7 @@ def test_a_collection_of_lines_runs_to_its_report(snakemake, tmp_path):
     run = snakemake(tmp_path, config=config)
     assert run.returncode == 0, run.stderr[-3000:]
     made = {path.name for path in (tmp_path / "results/lines").iterdir()}
-    assert made == {".panscape", "preprocess", "sivae", "report.html", "methods.md"}
+    assert made == {".panscape", "preprocess", "sivae", "report.html", "report.zip", "methods.md"}
     text = (tmp_path / "results/lines/report.html").read_text()
     assert "Models of lines" in text and "Landscape" not in text
 

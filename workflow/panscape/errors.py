@@ -3,8 +3,35 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from urllib.parse import unquote
+
+_USER = re.compile(r"//[^/\s?#@]*(?:@[^/\s?#@]*)*@")
+_VALUE = re.compile(r"([?&;])([^=&;?#\s\"'<>]+)=([^&;#\s\"'<>]+)")
+_SECRET = re.compile(
+    r"token|key|sig|secret|pass|pwd|auth|cred|session|policy|jwt|sas|code|ticket", re.IGNORECASE
+)
+
+
+def masked(text: str) -> str:
+    """Return a text without the secrets of the URLs in it.
+
+    These are user names and passwords, and the values of parameters that are named like a key, token or
+    signature.
+
+    Examples
+    --------
+    >>> masked("https://me:pw@example.org/a.h5ad?acc=GSE1&X-Amz-Signature=1f2e")
+    'https://***@example.org/a.h5ad?acc=GSE1&X-Amz-Signature=***'
+    """
+
+    def value(match: re.Match[str]) -> str:
+        secret = _SECRET.search(unquote(match[2]))
+        return f"{match[1]}{match[2]}={'***' if secret else match[3]}"
+
+    return _VALUE.sub(value, _USER.sub("//***@", text)) if "//" in text else text
 
 
 @dataclass(frozen=True)
@@ -30,7 +57,9 @@ class Problem:
 
     def __str__(self) -> str:
         text = f"{self.where}: {self.what}" + (f" -> {self.fix}" if self.fix else "")
-        return text.encode("utf-8", "backslashreplace").decode()  # names in damaged files can be anything
+        return masked(
+            text.encode("utf-8", "backslashreplace").decode()
+        )  # names in damaged files can be anything
 
 
 class UserError(ValueError):

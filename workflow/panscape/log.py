@@ -12,11 +12,31 @@ import traceback
 from collections.abc import Callable, Iterator
 from types import TracebackType
 
-from panscape.errors import UserError
+from panscape.errors import UserError, masked
 
 logger = logging.getLogger("panscape")
 
-_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
+QUIET = "PANSCAPE_QUIET"
+"""Environment variable: if it is set, jobs with a log file write only their warnings to the terminal."""
+_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EIO}
+
+
+class _Masked(logging.Formatter):
+    """Format records without the secrets of URLs, tracebacks included."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return masked(super().format(record))
+
+
+def _mask(record: logging.LogRecord) -> bool:
+    """Mask the messages of the library wherever they are written, e.g. by Snakemake's logger."""
+    text = record.getMessage()
+    if "//" in text:
+        record.msg, record.args = masked(text), ()
+    return True
+
+
+logger.addFilter(_mask)
 
 
 def start_log(
@@ -37,12 +57,16 @@ def start_log(
     explain
         Function that returns a more informative error, whose message is written instead.
     """
-    handlers: list[logging.Handler] = [logging.StreamHandler(sys.stderr)]
+    terminal = logging.StreamHandler(sys.stderr)
+    handlers: list[logging.Handler] = [terminal]
     if path:
+        if os.environ.get(QUIET):
+            terminal.setLevel(logging.WARNING)
+            terminal.addFilter(lambda record: record.name != "py.warnings")  # of other libraries
         handlers.append(logging.FileHandler(path, mode="w"))
-    logging.basicConfig(
-        level=logging.WARNING, handlers=handlers, format="%(asctime)s %(levelname)s %(message)s", force=True
-    )
+    for handler in handlers:
+        handler.setFormatter(_Masked("%(asctime)s %(levelname)s %(message)s"))
+    logging.basicConfig(level=logging.WARNING, handlers=handlers, force=True)
     logging.raiseExceptions = False  # a log file on a full disk must not hide the message on standard error
     logger.setLevel(level)
     logging.captureWarnings(True)

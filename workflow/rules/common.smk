@@ -11,11 +11,12 @@ from panscape.config import studies
 from panscape.config.container import check_container
 from panscape.config.inputs import look_at_inputs
 from panscape.config.load import load
-from panscape.config.yaml import check_yaml
 from panscape.coscape import reference
+from panscape.pipeline.lines import attach as attach_lines
 from panscape.pipeline.provenance.closure import Code
 from panscape.pipeline.resources import needs as job_needs
 from panscape.preprocess.understood import as_text as understood_text
+from snakemake.logging import logger as engine_logger
 
 # updated in place, because rules and Snakemake refer to this object
 _demo = [
@@ -33,7 +34,11 @@ COLLECTION = config["collection"]
 REFERENCE = config["project"]["reference"]
 
 if workflow.is_main_process:
-    check_yaml(workflow.overwrite_configfiles)
+    _output = workflow.output_settings
+    if not _output.dryrun and "REASON" in {word.name for word in _output.quiet or ()}:
+        attach_lines(
+            engine_logger
+        )  # one line per finished job, as the profiles ask (quiet: reason)
     if workflow.deployment_settings:
         methods = workflow.deployment_settings.deployment_method
         check_container(config["container"], methods)

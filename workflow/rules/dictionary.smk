@@ -239,6 +239,7 @@ rule plot_dictionary:
         links="results/{collection}/dictionary/links.tsv",
         usage="results/{collection}/dictionary/usage.tsv",
         fit="results/{collection}/dictionary/fit.tsv",
+        programs="results/{collection}/programs/programs.tsv",
         chance=branch(
             config["dictionary"]["confidence"],
             then=of_studies("results/{collection}/dictionary/{study}/chance.tsv"),

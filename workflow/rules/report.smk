@@ -8,6 +8,7 @@ OUTPUTS
     results/{collection}/landscape/figures/<figure>.png, .svg       pseudotime, genes and pairs along it, spaces
     results/{collection}/report.html                                everything, in one file that needs no network
     results/{collection}/methods.md                                 the Methods paragraph, with every parameter
+    results/{collection}/report.zip                                 both, and the files that the report links to
 """
 
 from panscape.config import deviations, figures
@@ -91,6 +92,8 @@ rule write_report:
             ),
         ),
         figures=if_used("landscape", rules.plot_landscape.output),
+        map=if_used("landscape", "results/{collection}/landscape/landscape.h5ad"),
+        matrices=of_studies("results/{collection}/coexpression/{study}/matrices.npz"),
         sensitivity=branch(
             config["report"]["sensitivity"],
             then=[
@@ -101,7 +104,7 @@ rule write_report:
         ),
         dictionary=branch(
             config["report"]["dictionary"],
-            then=DICTIONARY_RESULTS,
+            then=[*DICTIONARY_RESULTS, *PROGRAM_RESULTS],
             otherwise=[],
         ),
         project=branch(
@@ -127,6 +130,19 @@ rule write_report:
         sivae=branch(
             config["report"]["sivae"],
             then=SIVAE_RESULTS,
+            otherwise=[],
+        ),
+        neighbours=branch(
+            config["report"]["sivae"],
+            then=of_lines("results/{collection}/sivae/{line}/neighbours.tsv.gz"),
+            otherwise=[],
+        ),
+        kernels=branch(
+            config["report"]["networks"],
+            then=expand(
+                "results/{{collection}}/networks/{kernel}/embedding.tsv",
+                kernel=config["networks"]["kernels"],
+            ),
             otherwise=[],
         ),
         networks=branch(
@@ -155,6 +171,7 @@ rule write_report:
     output:
         html="results/{collection}/report.html",
         text="results/{collection}/methods.md",
+        archive="results/{collection}/report.zip",
     log:
         "logs/{collection}/report/write_report.log",
     benchmark:
@@ -167,7 +184,7 @@ rule write_report:
         mem_mb=needs("write_report", "mem_mb"),
         runtime=needs("write_report", "runtime"),
     params:
-        config=config,
+        config=studies.without_secrets(config),
         benchmarks="benchmarks/{collection}",
         deviations=deviations.digest(),
         code=code_digest("write_report"),

@@ -6,9 +6,13 @@ OUTPUTS
     resources/{collection}/retrieved/{study}.download   the checked file, whatever its format
 """
 
-# one rule parameter each, so that a change of other keys of a study does not repeat the download
+# one rule parameter each, so that a change of other keys of a study does not repeat the download; Snakemake stores
+# parameters, so that the script takes the address with its secrets from the configuration
 ADDRESSES = {
-    study["id"]: {"url": study["url"], "sha256": study["sha256"]}
+    study["id"]: {
+        "url": studies.without_secrets(study["url"]),
+        "sha256": study["sha256"],
+    }
     for study in config["studies"]
 }
 

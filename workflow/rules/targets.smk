@@ -73,7 +73,7 @@ rule sensitivity:
 rule dictionary:
     """The networks that explain the landscape, their genes and edges, usage and reliability (on demand)."""
     input:
-        if_used("landscape", DICTIONARY_RESULTS),
+        if_used("landscape", [*DICTIONARY_RESULTS, *PROGRAM_RESULTS]),
     message:
         why_skipped("landscape")
 
@@ -117,9 +117,9 @@ rule features:
 rule unicoord:
     """The learned coordinates, their predictions and generated cells (on demand)."""
     input:
-        if_used("unicoord", UNICOORD_RESULTS),
+        of_collection(UNICOORD_RESULTS),
     message:
-        why_skipped("unicoord")
+        None if UNICOORD_RESULTS else why_skipped("unicoord")
 
 
 rule sivae:

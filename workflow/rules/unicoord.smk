@@ -9,6 +9,8 @@ OUTPUTS
     results/{collection}/unicoord/training.tsv          step, split, term, value
     results/{collection}/unicoord/coordinates.h5ad      cells x coordinates
     results/{collection}/unicoord/predictions.tsv.gz    cell, label, value, probability, unknown_score ...
+    results/{collection}/unicoord/annotation.tsv.gz     cell, study, label, value ...: studies of unicoord.apply
+    results/{collection}/unicoord/annotation_studies.tsv, annotation_classes.tsv
     results/{collection}/unicoord/metrics.tsv           task, model, metric, value, null: on test cells
     results/{collection}/unicoord/confusion.tsv         label, truth, predicted, n
     results/{collection}/unicoord/calibration.tsv       label, confidence, accuracy, n
@@ -139,6 +141,33 @@ rule place_cells:
         code=code_digest("place_cells"),
     script:
         "../scripts/place_cells.py"
+
+
+rule annotate_studies:
+    """Annotate the studies of unicoord.apply, on which the model is not trained."""
+    input:
+        model=UNICOORD["apply"]["model"] or "results/{collection}/unicoord/model",
+        counts=of_studies(
+            "results/{collection}/preprocess/{study}/counts.h5ad", use="annotation"
+        ),
+    output:
+        cells="results/{collection}/unicoord/annotation.tsv.gz",
+        studies="results/{collection}/unicoord/annotation_studies.tsv",
+        classes="results/{collection}/unicoord/annotation_classes.tsv",
+    log:
+        "logs/{collection}/unicoord/annotate_studies.log",
+    benchmark:
+        "benchmarks/{collection}/unicoord/annotate_studies.tsv"
+    conda:
+        "../../envs/torch.yaml"
+    threads: 1
+    resources:
+        mem_mb=needs("annotate_studies", "mem_mb", use="annotation"),
+        runtime=needs("annotate_studies", "runtime", use="annotation"),
+    params:
+        code=code_digest("annotate_studies"),
+    script:
+        "../scripts/annotate_studies.py"
 
 
 rule score_unicoord:
@@ -312,7 +341,7 @@ rule plot_unicoord:
 
 
 # inputs of the target and the report, depending on the configured parts
-UNICOORD_RESULTS = [
+UNICOORD_LEARNED = [
     *rules.train_unicoord.output,
     *rules.place_cells.output,
     *rules.score_unicoord.output,
@@ -326,4 +355,10 @@ UNICOORD_RESULTS = [
     ),
     *(rules.restore_cells.output if UNICOORD["restore"] else []),
     *rules.plot_unicoord.output,
+]
+
+# a collection may only annotate, with the model of another one
+UNICOORD_RESULTS = [
+    *(UNICOORD_LEARNED if studies_for("unicoord") else []),
+    *(rules.annotate_studies.output if studies_for("annotation") else []),
 ]

@@ -5,5 +5,6 @@ from panscape.pipeline import job
 
 job.begin(snakemake)
 
-where = f"studies[{snakemake.wildcards.study}].url"
-retrieve(snakemake.params.url, snakemake.params.sha256, snakemake.output.counts, where)
+name = snakemake.wildcards.study
+(url,) = (study["url"] for study in snakemake.config["studies"] if study["id"] == name)
+retrieve(url, snakemake.params.sha256, snakemake.output.counts, f"studies[{name}].url")

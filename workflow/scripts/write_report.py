@@ -17,4 +17,5 @@ results = Results.of(
     | {f"truth/{Path(path).parent.name}/genes.tsv": path for path in given.planted},
     benchmarks=params.benchmarks,
 )
-write_report(results, snakemake.output.html, snakemake.output.text)
+made = snakemake.output
+write_report(results, made.html, made.text, archive=made.archive)

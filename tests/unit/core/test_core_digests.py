@@ -6,14 +6,18 @@ import shutil
 import subprocess
 import sys
 import time
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
 from scipy import sparse
 
+from panscape.config import studies
 from panscape.data import digests, files
-from panscape.errors import UserError
+from panscape.errors import UserError, fail
+from panscape.pipeline import job
+from panscape.preprocess import losses
 
 TABLE = pd.DataFrame({"gene": [f"g{i}" for i in range(200)], "value": np.arange(200)})
 
@@ -206,3 +210,54 @@ def test_an_error_of_another_file_keeps_its_name(product, tmp_path):
     missing = OSError(errno.EACCES, "Permission denied", str(tmp_path / "input" / "a.tsv"))
     with pytest.raises(PermissionError), files.atomic(product):
         raise missing
+
+
+@pytest.mark.parametrize("tenth", range(10))
+def test_a_cut_table_of_lines_is_named_while_the_plan_is_made(tmp_path, monkeypatch, tenth):
+    monkeypatch.setattr(digests, "_products", {})
+    path = tmp_path / "sivae" / "lines.tsv"
+    digests.begin([path], "plan_lines")
+    table = pd.DataFrame({"line": ["a", "b"], "job": ["job-0", "job-0"], "status": ["ok", "few cells"]})
+    files.write_tsv(table, path)
+    assert studies.jobs_of_lines(path) == {"a": "job-0"}
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) * tenth // 10])
+    with pytest.raises(UserError, match=r"lines\.tsv: is damaged.*plan_lines.*delete it and run"):
+        studies.jobs_of_lines(path)
+    digests.forget(path)
+    path.write_text("line\tjob\na\tjob-0\n")
+    with pytest.raises(UserError, match=r"lines\.tsv: cannot be read \(KeyError: 'status'\)"):
+        studies.jobs_of_lines(path)
+
+
+@pytest.mark.parametrize("recorded", [True, False])
+def test_a_damaged_table_does_not_hide_the_error_that_it_explains(tmp_path, monkeypatch, recorded):
+    monkeypatch.setattr(digests, "_products", {})
+    folder = tmp_path / "results" / "lab" / "preprocess"
+    table = {"filter": ["input", "min_genes"], "removed": [0, 90], "left": [100, 10], "unit": "cells"}
+    table |= {"limit": ["", 500], "chosen": "", "median": [48, ""], "study": "a", "usual": [0, 20]}
+    for name in ("a", "b"):
+        path = folder / name / "qc.tsv"
+        if recorded:
+            digests.begin([path], "filter_cells")
+        files.write_tsv(pd.DataFrame(table), path)
+    log = str(tmp_path / "logs" / "lab" / "x" / "x.log")
+    explain = _explanation(log, monkeypatch)
+    assert len(losses.read_tables(log, ["a", "b"])) == 2
+    assert "quality control" in str(explain(fail("x", "too few cells", "lower it", few=True)))
+    content = (folder / "a" / "qc.tsv").read_bytes()
+    for at in range(1, len(content) - 30):
+        (folder / "a" / "qc.tsv").write_bytes(content[:at])
+        tables = losses.read_tables(log, ["a", "b"])
+        assert len(tables) == 1 or not recorded  # what is cut after a whole line is not seen without a record
+        assert "too few cells" in str(explain(fail("x", "too few cells", "lower it", few=True)))
+
+
+def _explanation(log, monkeypatch):
+    """Return the function with which a job explains its errors."""
+    kept = {}
+    monkeypatch.setattr(job, "start_log", lambda path, explain: kept.update(explain=explain))
+    monkeypatch.setattr(job.atexit, "register", lambda function: None)
+    names = SimpleNamespace(items=lambda: [("study", "a"), ("other", "b")])
+    job.begin(SimpleNamespace(log=[log], config={}, output=[], input=[], rule="x", wildcards=names))
+    return kept["explain"]

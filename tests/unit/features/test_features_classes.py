@@ -10,9 +10,9 @@ from scipy import sparse
 from scipy.stats import mannwhitneyu, norm
 from sklearn.metrics import roc_auc_score
 
+from panscape.stats.aucell import top_count, weight_blocks
 from panscape.unicoord.features import classes as classes_module
 from panscape.unicoord.features.assess import assess_sets
-from panscape.unicoord.features.aucell import top_count, weight_blocks
 from panscape.unicoord.features.cells import labelled, unit_of
 from panscape.unicoord.features.classes import Classes, class_areas
 from panscape.unicoord.features.forest import forest

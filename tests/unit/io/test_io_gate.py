@@ -330,5 +330,8 @@ def test_negative_indices_are_refused_whatever_their_type_and_the_number_of_gene
 def test_columns_are_as_long_as_their_table(write, kind, name, length):
     """A single value would be repeated for all rows."""
     study = getattr(write, kind)()
-    text = problem(change(study, name, stored(study, name)[:length]))
+    with h5py.File(study["path"]) as file:
+        nullable = isinstance(file[name], h5py.Group)  # text, as pandas 3 writes it
+    part = f"{name}/values" if nullable else name
+    text = problem(change(study, part, stored(study, part)[:length]))
     assert name.removesuffix("/codes") in text and "but its table" in text

@@ -20,7 +20,17 @@ from panscape.errors import UserError
         ("45-year-old stage", 45 * 365.25), ("30 years", 30 * 365.25), ("10,5", 10.5), ("24 hpf", 1),
         ("80 year-old and over stage", 80 * 365.25), ("45-50", 47.5), ("60+", 60), ("3 dpf", 3),
         ("20\u201330 years", 25 * 365.25), ("adult", None), ("unknown", None), ("", None),
-        ("Theiler stage 22", None), ("day 3", None), ("15th week post-fertilization human stage", None),
+        ("Theiler stage 22", 14), ("TS 23", 15), ("TS40", None), ("Carnegie stage 10 (CS10)", 22),
+        ("CS99", None), ("infant stage (1-23 months)", 365.25),
+        ("day 3", 3), ("D10", 10), ("week 12", 84), ("PCW12", 84), ("6 post-conception weeks", 42),
+        ("15th week post-fertilization human stage", 101.5), ("third decade stage", 25 * 365.25),
+        ("newborn human stage", 0), ("newborn stage (0-28 days)", 14), ("65-79 year-old stage", 72 * 365.25),
+        ("3-month-old human stage", 91.3125), ("90 year-old and over human stage", 90 * 365.25),
+        ("E14-E15", 14.5), ("E8.5-9", 8.75), ("13.5 dpc", 13.5), ("E13.5 dpc", 13.5), ("P0-P3", 1.5),
+        ("PN7", 7),
+        ("embryonic day 13.5", 13.5), ("mouse E13.5", 13.5), ("2 years 3 months", 2.25 * 365.25), ("d7", 7),
+        ("GW14+3", 87), ("7+3 weeks", 52), ("36 weeks GA", 238), ("30s", 35 * 365.25), ("<1 year", 365.25),
+        ("1,234", None), ("E18.5_rep1", None), ("infant stage", None), ("L4", None), ("45 50", None),
     ],
 )  # fmt: skip
 def test_ages_in_text(text, days):
@@ -32,6 +42,19 @@ def test_ages_before_and_after_birth_are_in_order():
     text = proposal(["E10.5", "E13.5", "P0", "P7"], "mouse", "days")
     born = GESTATION["mouse"]
     assert f"{{E10.5: 10.5, E13.5: 13.5, P0: {born:g}, P7: {born + 7:g}}}" in text and "gestation" in text
+
+
+def test_stages_of_cellxgene_around_birth_are_in_order():
+    texts = [
+        "15th week post-fertilization stage",
+        "newborn stage (0-28 days)",
+        "Carnegie stage 20",
+        "2-year-old stage",
+    ]
+    text = proposal(texts, "human", "days")
+    for pair in ("stage: 101.5", "(0-28 days): 280", "20: 51", f"2-year-old stage: {266 + 730.5:g}"):
+        assert pair in text
+    assert "since when" in proposal(["E13.5", "12 weeks"], "mouse") and "since when" not in text
 
 
 def test_ages_in_several_units_have_one():

@@ -190,3 +190,118 @@ def test_comments_before_a_table_of_counts(tmp_path, orientation):
     path.write_text(path.read_text().replace("\n" + path.read_text().splitlines()[4], "\nx,a,b", 1))
     with pytest.raises(UserError, match="line 5"):
         read(path, orientation=orientation)
+
+
+def kallisto_nac(folder):
+    for at, name in enumerate(("mature", "nascent", "ambiguous", "cell", "nucleus", "total"), 1):
+        matrix(folder / f"cells_x_genes.{name}.mtx", COUNTS * at)
+    lines(folder / "cells_x_genes.barcodes.txt", CELLS)
+    lines(folder / "cells_x_genes.genes.txt", IDS)
+    lines(folder / "cells_x_genes.genes.names.txt", GENES)
+
+
+def test_counts_of_kallisto_by_splicing_have_to_be_chosen(tmp_path):
+    kallisto_nac(tmp_path)
+    with pytest.raises(
+        UserError, match=r"several counts of the same cells.*e\.g\. .*cells_x_genes\.cell\.mtx"
+    ):
+        read(tmp_path)
+    table = read(tmp_path / "cells_x_genes.cell.mtx")
+    assert table.columns.tolist() == GENES and table.index.tolist() == CELLS
+    np.testing.assert_array_equal(table.to_numpy(), COUNTS * 4)
+
+
+@pytest.mark.parametrize(
+    ("barcodes", "features"),
+    [
+        (["barcode", *CELLS], ["gene_id\tgene_name", *map("\t".join, zip(IDS, GENES, strict=True))]),
+        (
+            [f"{at}\t{cell}" for at, cell in enumerate(CELLS, 1)],
+            [f"{at}\t{gene}" for at, gene in enumerate(GENES)],
+        ),
+        (
+            ['"x"', *(f'"{cell}"' for cell in CELLS)],
+            ['"V1"\t"V2"', *(f'"{a}"\t"{b}"' for a, b in zip(IDS, GENES, strict=True))],
+        ),
+    ],
+)
+def test_headers_and_numbers_of_lines_are_no_names(tmp_path, barcodes, features):
+    cell_ranger(tmp_path)
+    lines(tmp_path / "barcodes.tsv", barcodes)
+    lines(tmp_path / "features.tsv", features)
+    table = read(tmp_path)
+    assert table.index.tolist() == CELLS and table.columns.tolist() == GENES
+    np.testing.assert_array_equal(table.to_numpy(), COUNTS)
+
+
+@pytest.mark.parametrize("index", [True, False])
+@pytest.mark.parametrize("header", [True, False])
+def test_names_in_csv(tmp_path, index, header):
+    matrix(tmp_path / "matrix.mtx", COUNTS.T)
+    for name, values in (("barcodes.csv", CELLS), ("genes.csv", GENES)):
+        pd.DataFrame({"x": values}).to_csv(tmp_path / name, index=index, header=header)
+    table = read(tmp_path)
+    assert table.index.tolist() == CELLS and table.columns.tolist() == GENES
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "latin-1"])
+def test_names_in_other_encodings(tmp_path, encoding):
+    cell_ranger(tmp_path)
+    genes = ["ACTB\u00e9", *GENES[1:]]
+    text = "".join(f"{a}\t{b}\n" for a, b in zip(IDS, genes, strict=True))
+    (tmp_path / "features.tsv").write_bytes(text.encode(encoding))
+    assert read(tmp_path).columns.tolist() == genes
+
+
+def test_one_name_too_many_that_is_no_header_is_refused(tmp_path):
+    cell_ranger(tmp_path)
+    lines(tmp_path / "barcodes.tsv", ["ACGTACGTACGT-1", *CELLS])
+    with pytest.raises(UserError, match="17 cell and 5 feature names for a matrix of"):
+        read(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "inner", ["Gene/filtered", "alevin", "DGE_filtered", "outs/filtered_feature_bc_matrix"]
+)
+def test_folders_of_results_say_where_the_matrix_is(tmp_path, inner):
+    folder = tmp_path / "run" / inner
+    folder.mkdir(parents=True)
+    cell_ranger(folder)
+    with pytest.raises(UserError, match=rf"no matrix .*here: {folder}"):
+        read(tmp_path / "run")
+
+
+@pytest.mark.parametrize(
+    ("name", "cure"),
+    [
+        ("s.rds", "an object of R, .*write10xCounts"), ("s.RData", "an object of R"),
+        ("s.h5Seurat", r"SeuratDisk::Convert\('.*s\.h5Seurat', dest = 'h5ad'\)"),
+        ("s.xlsx", "a workbook, .*save the sheet"), ("s.tar.gz", "an archive, .*unpack"),
+        ("s.bam", "sequencing reads"), ("s_Expression_Data.st", "MolsPerCell"),
+        ("s.parquet", "write it as h5ad"),
+    ],
+)  # fmt: skip
+def test_files_of_other_programs_have_their_cure(tmp_path, name, cure):
+    (tmp_path / name).write_bytes(b"PK\x03\x04")
+    with pytest.raises(UserError, match=cure):
+        read(tmp_path / name)
+
+
+def test_an_object_of_seurat_under_another_name(tmp_path):
+    import h5py
+
+    with h5py.File(tmp_path / "s.h5", "w") as file:
+        file.create_group("assays/RNA/counts")
+        file["cell.names"] = np.array(CELLS, dtype="S")
+    with pytest.raises(UserError, match=r"an object of Seurat.*Convert\('.*s\.h5'"):
+        read(tmp_path / "s.h5")
+
+
+@pytest.mark.parametrize(
+    ("field", "cure"), [("array integer", "coo_matrix"), ("coordinate pattern", "with counts")]
+)
+def test_matrix_market_files_without_sparse_counts_have_their_cure(tmp_path, field, cure):
+    cell_ranger(tmp_path)
+    (tmp_path / "matrix.mtx").write_text(f"%%MatrixMarket matrix {field} general\n5 16\n")
+    with pytest.raises(UserError, match=rf"begins with .* -> .*{cure}"):
+        read(tmp_path)

@@ -60,6 +60,31 @@ def test_values_are_those_that_were_written(store, table, counts, factor):
     assert probe(study).n_cells == 40 and check_study(study, "s", "other") == []
 
 
+def test_names_as_nullable_strings_and_pieces_of_zeros(table, tmp_path):
+    """anndata's form with pandas 3: a mask of falses alone has no piece, nor have the codes of one class."""
+    import zarr
+
+    path = tmp_path / "s.zarr"
+    table.obs["one"] = pd.Categorical(["x"] * 40)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        table.write_zarr(path)
+        (path / ".zmetadata").unlink(missing_ok=True)
+        group = zarr.open_group(str(path), mode="r+", use_consolidated=False)
+        old = group["obs/_index"]
+        if hasattr(old, "dtype"):
+            names = table.obs_names.to_numpy(dtype=str)
+            del group["obs/_index"]
+            made = group.create_group("obs/_index")
+            made.attrs.update({"encoding-type": "nullable-string-array", "encoding-version": "0.1.0"})
+            made.create_array("values", data=names)
+            made.create_array("mask", data=np.zeros(40, dtype=bool))
+        assert group["obs/_index/mask"].nchunks_initialized == 0
+    source, values = read(path)
+    assert source.cells.tolist() == table.obs_names.tolist() and values.sum() == table.X.sum()
+    assert set(cell_table({"id": "s", "path": str(path)}, source, "s")["one"]) == {"x"}
+
+
 def test_pickled_values_are_refused(table, tmp_path):
     path = tmp_path / "s.zarr"
     with warnings.catch_warnings():

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import adjusted_rand_score
 
-from panscape.coem.metacells.enforce_sizes import enforce_sizes
+from panscape.coem.metacells.enforce_sizes import enforce_sizes, halves
 from panscape.coem.metacells.group import (
     GroupSettings,
     group_cells,
@@ -165,6 +165,21 @@ def test_cells_without_a_label_go_to_the_nearest_metacell():
     z = np.array([[0.0], [0.1], [0.2], [10.0], [10.1], [10.2], [9.0]])
     grouping, done = enforce_sizes(np.array([0, 0, 0, 1, 1, 1, -1]), z, k=2, min_size=1)
     assert grouping[6] == grouping[3] and done["adopted"] == 1
+
+
+def test_what_is_too_small_for_two_halves_stays_whole():
+    z = np.linspace(0, 1, 9)[:, None]
+    grouping, done = enforce_sizes(np.zeros(9, dtype=int), z, k=3, min_size=5)
+    assert (grouping == 0).all() and done["split"] == 0
+    grouping, done = enforce_sizes(np.zeros(10, dtype=int), np.linspace(0, 1, 10)[:, None], k=3, min_size=5)
+    assert np.bincount(grouping).tolist() == [5, 5] and done["split"] == 1
+
+
+def test_a_few_far_cells_are_no_half():
+    z = np.concatenate([np.linspace(0, 1, 47), [50.0, 50.1, 50.2]])[:, None]
+    assert halves(z, 2, 0).sum() == 25
+    z[40:] += 50
+    assert min(halves(z, 2, 0).sum(), (~halves(z, 2, 0)).sum()) == 10
 
 
 def test_a_graph_without_edges_gives_one_group_per_cell_at_most():

@@ -338,10 +338,10 @@ def test_every_metric_says_which_labels_the_embedding_was_conditioned_on(sample,
             table["method"].map(expected_labels).fillna("")
         )  # single cells and the genome were told nothing
         assert table["conditioned_on"].tolist() == expected.tolist() and (expected == "cell_type").any()
-        assert names_in_figures(table)["coem"] == "coem\n(conditioned on cell_type)"
-        assert names_in_figures(table)["pca_lsi"] == "pca_lsi"
+        assert names_in_figures(table)["coem"] == "COEM (learned), spectral\n(conditioned on cell_type)"
+        assert names_in_figures(table)["pca_lsi"] == "PCA + LSI, spectral"
     assert (summed.table["conditioned_on"] == "cell_type").all()
     figure = plot_methods(summed.metrics)
-    assert "coem\n(conditioned on cell_type)" in [
+    assert "COEM (learned), spectral\n(conditioned on cell_type)" in [
         text.get_text() for text in figure.axes[0].get_yticklabels()
     ]

@@ -142,6 +142,22 @@ def test_bins_taken_for_samples_would_find_what_is_not_there(rng):
     assert 0.03 <= (by_line < 0.05).mean() <= 0.07
 
 
+def test_a_call_needs_the_controlled_test_and_its_sign(rng):
+    """Genes that follow expression are not called, whatever sign is left; nor are those whose sign turns."""
+    n, repeats = 60, 20
+    y = np.linspace(0, 1, n)
+    mean = 3 * y + rng.normal(0, 0.5, (2 * repeats, n))
+    x = mean + rng.normal(0, 0.05, mean.shape)
+    x[repeats:] -= 2 * y
+    table, _ = associate_genes(x, phenotype_of(y), {"mean": mean}, range(2 * repeats), rng=rng)
+    followers, turned = table[:repeats], table[repeats:]
+    assert (followers["fdr"] < 0.05).all() and (followers["rho_partial"] > 0).sum() >= 5
+    assert (followers["call"] == "with expression").sum() >= repeats - 2
+    both = (turned["fdr"] < 0.05) & (turned["fdr_partial"] < 0.05)
+    assert both.sum() >= 10 and (turned.loc[both, "rho_partial"] < 0).all()
+    assert (turned.loc[both, "call"] == "with expression").all()
+
+
 def test_calls(rng):
     n = 30
     y = np.linspace(0, 1, n)

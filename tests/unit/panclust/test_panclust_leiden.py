@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from panscape.graph import louvain as communities
+from panscape.graph import communities
+from panscape.graph.communities import partition_levels, partitions, to_igraph
 from panscape.graph.leiden import leiden_levels
-from panscape.graph.louvain import modularity, partition_levels, partitions, to_igraph
+from panscape.graph.louvain import modularity
 from panscape.graph.umap_weights import NeighborGraph
 
 

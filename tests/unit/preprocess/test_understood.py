@@ -8,7 +8,8 @@ from panscape.config.inputs import look_at_inputs
 from panscape.config.load import load
 from panscape.data.known_genes import common_symbols, known_share, recognised
 from panscape.errors import UserError
-from panscape.preprocess.understood import as_text, doubts
+from panscape.preprocess.doubts import doubts
+from panscape.preprocess.understood import as_text
 
 HUMAN = sorted(common_symbols("human"))[:60]
 
@@ -134,3 +135,67 @@ def test_missing_in_values_is_a_missing_label(tmp_path):
     }
     (item,) = checked(one).understood
     assert item.labels == {"kind": ("a",)} and item.ages == (1.0, 1.0)
+
+
+def test_roles_are_shown_and_columns_that_lose_theirs(tmp_path):
+    one = study(tmp_path, "one", CellType=["a", "b"], donor_id=["x"], day=[3.0, 5.0])
+    one["obs"] = {"age": {"column": "day", "unit": "days"}, "line": {"value": "H9"}}
+    result = checked(one, age_unit="hours")
+    (item,) = result.understood
+    assert item.roles == {"age": "day", "line": "'H9'"} and item.not_taken == {"CellType": "cell_type"}
+    text = as_text(result.understood)
+    assert "72 to 120 hours" in text and "taken:  one: age from day, line from 'H9'" in text
+    assert "not taken:  one: CellType as cell_type" in text
+    row = item.row()
+    assert (row["unit"], row["roles"], row["not_taken"]) == (
+        "hours",
+        "age: day, line: 'H9'",
+        "CellType: cell_type",
+    )
+
+
+def test_features_that_are_no_genes_are_shown(tmp_path):
+    import anndata
+
+    path = tmp_path / "s.h5ad"
+    kinds = ["Gene Expression"] * 58 + ["Antibody Capture"] * 2
+    var = pd.DataFrame({"feature_types": kinds}, index=[*HUMAN[:58], "CD3", "CD4"])
+    cells = pd.DataFrame(index=[f"c{at}" for at in range(30)])
+    anndata.AnnData(np.full((30, 60), 3.0), cells, var).write_h5ad(path)
+    (item,) = checked({"id": "s", "path": str(path)}).understood
+    assert item.n_genes == 58 and item.left_out == {"Antibody Capture": 2}
+    assert "left out:  s: 2 Antibody Capture" in as_text([item])
+
+
+@pytest.mark.parametrize(
+    ("values", "pairs"),
+    [
+        ([1, 0], '"0": "False", "1": "True"'),
+        (["1", "0"], '"0": "False", "1": "True"'),
+        (["yes", "no"], '"no": "False", "yes": "True"'),
+        (["t", "f"], 'f: "False", t: "True"'),
+    ],
+)
+def test_true_and_1_are_not_two_classes(tmp_path, values, pairs):
+    """The cure that the message gives leads on, to one pair of classes."""
+    import yaml
+
+    one, two = study(tmp_path, "one", treated=[True, False]), study(tmp_path, "two", other=values)
+    two["obs"] = {"treated": "other"}
+    with pytest.raises(UserError, match="which would be different classes") as caught:
+        checked(one, two)
+    cure = str(caught.value).partition("write ")[2].partition(" in obs of")[0]
+    assert f"{{{pairs}}}" in cure
+    two["obs"] = yaml.safe_load(cure)
+    assert [item.labels["treated"] for item in checked(one, two).understood] == [("False", "True")] * 2
+    assert checked({**two, "obs": {"treated": "other"}}).understood  # alone it is clear
+
+
+def test_mitochondrial_genes_that_are_missing_are_told(tmp_path):
+    genes = sorted(common_symbols("human"))
+    genes = [name for name in genes if not name.startswith("MT-")] + [f"G{at}" for at in range(5000)]
+    one = study(tmp_path, "one", genes)
+    (warning,) = checked(one).warnings
+    assert "named as a mitochondrial one of human" in warning and "qc: {max_mito: 1}" in warning
+    assert checked({**one, "qc": {"max_mito": 1}}).warnings == []
+    assert checked(one, preprocess={"min_genes": 0, "mito_pattern": "^G1"}).warnings == []

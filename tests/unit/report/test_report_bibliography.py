@@ -104,3 +104,14 @@ def test_a_faulty_bibliography_is_refused(old, new):
     assert list(bibliography.parse(GOOD)) == ["one2000x"]
     with pytest.raises(ValueError, match=r"references\.bib"):
         bibliography.parse(GOOD.replace(old, new, 1))
+
+
+def test_bibtex_of_a_report_reads_back_as_the_entries_it_cites():
+    keys = ["coem", "hie2019coscape", "coem"]
+    text = bibliography.bibtex(keys)
+    grouped = text.replace("\n}", "\n  keywords = {method},\n}")  # the group is of the repository only
+    read = bibliography.parse(grouped)
+    assert list(read) == ["coem", "hie2019coscape"]
+    for key, one in read.items():
+        assert one.text == bibliography.entries()[key].text
+    assert "annote" not in text

@@ -11,7 +11,7 @@ from panscape.data import files
 from panscape.plot.style import new_figure, save_figure, style
 from panscape.plot.unicoord import draw_unicoord
 from panscape.report.results import Results
-from panscape.report.sections import features, unicoord
+from panscape.report.sections import annotation, features, unicoord
 
 
 def made_up_tables(*, discrete=True, continuous=True):
@@ -217,6 +217,30 @@ def test_the_section_omits_what_was_not_requested(tmp_path):
     assert "age" not in unicoord.SECTION.headline(made_up)[0]
     empty = Results.of(tmp_path / "nothing", [], {})
     assert not unicoord.SECTION.ran(empty) and unicoord.SECTION.optional
+
+
+def test_annotated_studies_are_shown_with_unlabelled_cells_first(tmp_path):
+    columns = ["study", "label", "kind", "cells", "unlabelled", "unknown", "confidence", "agreement"]
+    studies = [
+        ("labelled", "cell_type", "discrete", 100, 0, 0.02, 0.99, 0.95),
+        ("bare", "cell_type", "discrete", 300, 300, 0.5, 0.7, np.nan),
+    ]
+    classes = [("bare", "cell_type", "b", 200, 200, 0.6, 0.7), ("bare", "cell_type", "a", 100, 100, 0.3, 0.8)]
+    files.write_tsv(pd.DataFrame(studies, columns=columns), tmp_path / annotation.STUDIES)
+    names = ["study", "label", "value", "cells", "unlabelled", "unknown", "confidence"]
+    files.write_tsv(pd.DataFrame(classes, columns=names), tmp_path / annotation.CLASSES)
+    config = {"unicoord": {"apply": {"model": None, "studies": ["bare", "labelled"]}}, "report": {}}
+    made_up = Results.of(tmp_path, [path for path in tmp_path.rglob("*") if path.is_file()], config)
+    blocks = annotation.SECTION.content(made_up)
+    first, second = [block for block in blocks if block.block == "table"]
+    assert [row[0] for row in first.rows] == ["bare", "labelled"] and first.rows[1][-1] == "0.950"
+    assert [row[2] for row in second.rows] == ["b", "a"]
+    text = " ".join(getattr(block, "text", "") for block in blocks)
+    assert "the model of this collection" in text
+    assert "Many cells are unknown in bare (cell_type, 50 %)" in text and "labelled (" not in text
+    (headline,) = annotation.SECTION.headline(made_up)
+    assert "2 studies were annotated" in headline and "300 unlabelled cells, 38 % of all unknown" in headline
+    assert "bare and labelled" in annotation.SECTION.methods(made_up)[0]
 
 
 def test_the_section_of_features_compares_planted_and_random_sets(tmp_path):

@@ -10,6 +10,7 @@ from panscape.data.files import read_tsv, write_tsv
 from panscape.report.methods import methods
 from panscape.report.page import page
 from panscape.report.sections import SECTIONS
+from panscape.report.sections.preprocess import understood
 
 START = "Study atlas: the fraction of cells that quality control kept"
 ENDS = "3 % of donor3, 64 % of donor9"
@@ -60,3 +61,17 @@ def test_a_study_that_loses_most_of_its_cells_is_named_with_what_to_write(tmp_pa
     assert sentence in page
     advice = "in the entry of study 'atlas' write qc: {min_genes: auto} (or a number up to about 450)"
     assert advice in page
+
+
+def test_what_annotations_are_taken_from_is_reported(tmp_path):
+    out, config = made_up.write_results(tmp_path), made_up.configuration()
+    read = read_tsv(out / "preprocess/understood.tsv")
+    plain = understood(made_up.results_of(out, config))
+    assert "age" in plain and "not taken" not in plain and "features left out" not in plain
+    read["roles"], read["unit"] = "cell_type: annotation", "days"
+    read["not_taken"], read["left_out"] = ["donor_id: line", *[""] * (len(read) - 1)], "Antibody Capture: 3"
+    write_tsv(read, out / "preprocess/understood.tsv")
+    shown = understood(made_up.results_of(out, config))
+    assert "age (days)" in shown and set(shown["taken"]) == {"cell_type: annotation"}
+    assert shown["not taken"].tolist()[:2] == ["donor_id: line", ""]
+    assert set(shown["features left out"]) == {"Antibody Capture: 3"}

@@ -131,7 +131,10 @@ def test_settings_set_by_hand_are_not_called_the_defaults(collection):
     assert first.endswith("panclust.resolutions set by hand; seed 0).")
 
 
-@pytest.mark.parametrize(("algorithm", "levels"), [("louvain", True), ("leiden", False), ("ward", False)])
+@pytest.mark.parametrize(
+    ("algorithm", "levels"),
+    [("louvain", True), ("louvain-igraph", True), ("leiden", False), ("ward", False)],
+)
 def test_levels_and_citations_are_those_of_the_algorithm(collection, algorithm, levels):
     out, _ = collection
     results = made_up.results_of(out, made_up.configuration(panclust={"algorithm": algorithm}))
@@ -190,7 +193,9 @@ def test_backticks_become_code_and_hostile_text_stays_escaped():
 
 def test_no_backtick_is_left_on_the_page(collection):
     out, config = collection
-    body = re.sub(r"<style.*?</style>|data:image[^\"]*", "", page_of(out, config), flags=re.DOTALL)
+    body = re.sub(
+        r"<(style|script).*?</(style|script)>|data:image[^\"]*", "", page_of(out, config), flags=re.DOTALL
+    )
     assert "`" not in body and "<code>panclust.min_cells</code>" in body
 
 

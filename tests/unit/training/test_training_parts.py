@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import sparse, special, stats
 
-from panscape.training.batches import batches, dense_rows, held_out
+from panscape.training.batches import Batches, batches, dense_rows, held_out
 from panscape.training.best import Best
 from panscape.training.checkpoint import Checkpoint
 from panscape.training.device import choose_device
@@ -93,6 +93,13 @@ def test_batches_visit_every_cell_once(n, size, epoch):
 def test_batches_differ_between_epochs_also_where_the_size_divides_the_cells():
     first, second = (np.concatenate(batches(100, 20, 1, epoch)) for epoch in (0, 1))
     assert not np.array_equal(first, second)
+
+
+def test_steps_go_through_the_epochs_batches():
+    order = Batches(11, 4, 3, "name")
+    drawn = [order.at(step).tolist() for step in (0, 1, 2, 3, 4, 1)]
+    first, second = ([part.tolist() for part in batches(11, 4, 3, epoch, "name")] for epoch in (0, 1))
+    assert drawn == [*first, *second[:2], first[1]]
 
 
 def test_held_out_share_holds_in_every_group():

@@ -7,6 +7,7 @@ from unicoord_cells import LABELS as LABELS_OF_CELLS
 from unicoord_cells import QUICK, atlas
 
 from panscape.config.load import load
+from panscape.config.studies import used_by
 from panscape.errors import UserError
 from panscape.training.layers import mlp
 from panscape.unicoord.module import Ensemble, _inner
@@ -97,6 +98,9 @@ def test_published_networks_drop_activations_where_the_released_ones_do():
             {"labels": LABELS, "restore": [{"label": "layer", "leave": [1, 2]}]},
             "not a continuous or ordinal label",
         ),
+        ({"apply": {"studies": ["b"]}}, "there is no study 'b'"),
+        ({"apply": {"studies": ["a"]}}, "no study is left to train a model on"),
+        ({"apply": {"model": "folder"}}, "a model is given, but no studies"),
         ({"labels": LABELS, "restore": [{"label": "age", "leave": [2, 1]}]}, "first number is the larger"),
         (
             {"labels": LABELS, "scenarios": [{"name": "a b", "set": {"age": 1}}]},
@@ -107,6 +111,15 @@ def test_published_networks_drop_activations_where_the_released_ones_do():
 def test_invalid_settings_are_reported_before_any_job(section, message):
     with pytest.raises(UserError, match=message):
         loaded(**section)
+
+
+def test_applied_studies_are_not_trained_on():
+    given = copy.deepcopy(BASE)
+    given["studies"].append({"id": "b", "simulated": "a"})
+    given["unicoord"] = {"apply": {"studies": ["b"]}}
+    config = load(given)
+    assert used_by(config, "unicoord") == ["a"] and used_by(config, "annotation") == ["b"]
+    assert used_by(config, "landscape") == ["a", "b"]
 
 
 def test_labels_may_come_from_tables_and_other_stages(tmp_path):

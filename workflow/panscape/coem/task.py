@@ -17,7 +17,7 @@ from panscape.coem.layers import Decoder
 from panscape.coem.metric import information_units
 from panscape.coem.module import Module
 from panscape.coem.settings import CoemSettings
-from panscape.training.batches import batches, held_out
+from panscape.training.batches import Batches, held_out
 from panscape.training.best import Best
 from panscape.training.optimiser import AdamW
 from panscape.training.state import (
@@ -52,7 +52,8 @@ class CoemTask:
         fraction = settings.held_out if cells.n >= 50 else 0.0
         held = held_out(cells.n, fraction, seed, "coem")
         self.train_rows, self.held_rows = np.flatnonzero(~held), np.flatnonzero(held)
-        self.per_epoch = -(-len(self.train_rows) // settings.batch_size)
+        self.order = Batches(len(self.train_rows), settings.batch_size, seed, "coem")
+        self.per_epoch = self.order.per_epoch
         self.steps = max(settings.n_epochs * self.per_epoch, settings.min_steps)
         self.warm = math.ceil(settings.warmup_fraction * self.steps)
         decoder = list(module.decoders.parameters())
@@ -81,14 +82,13 @@ class CoemTask:
 
     def step(self, number: int) -> dict[str, Tensor]:
         """Make one optimisation step."""
-        epoch, place = divmod(number, self.per_epoch)
+        place = number % self.per_epoch
         if number == self.warm:
             if self.module.shifts_batches:
                 self._align_batches()
             if self._mixes:
                 self._start_prior()
-        rows = batches(len(self.train_rows), self.settings.batch_size, self.seed, epoch, "coem")[place]
-        batch = self._batch(self.train_rows[rows], number)
+        batch = self._batch(self.train_rows[self.order.at(number)], number)
         self.module.train()
         likelihoods, divergence, mean, log_variance = self.module(batch)
         raised = min(1.0, (number + 1) / max(self.warm, 1))

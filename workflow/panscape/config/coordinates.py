@@ -15,6 +15,7 @@ def coordinates(config: dict[str, Any], studies: list[tuple[int, dict[str, Any]]
     settings = config.get("unicoord", {})
     labels = settings.get("labels") or []
     kinds = {label["name"]: label["kind"] for label in labels}
+    yield from _applied(settings.get("apply", {}), studies)
     yield from _labels(settings, labels, kinds, studies)
     if not labels:
         return
@@ -37,6 +38,23 @@ def coordinates(config: dict[str, Any], studies: list[tuple[int, dict[str, Any]]
             yield Problem(f"{where}.label", what, _advice(name, numbers, "unicoord.labels"))
         if test["leave"][0] > test["leave"][1]:
             yield Problem(f"{where}.leave", "the first number is the larger", "write [low, high]")
+
+
+def _applied(apply: dict[str, Any], studies: list[tuple[int, dict[str, Any]]]) -> Iterator[Problem]:
+    """Yield problems of the annotation of new studies."""
+    known = {study["id"]: study for _, study in studies}
+    chosen = apply.get("studies", ())
+    for name in chosen:
+        if name not in known:
+            yield Problem(
+                "unicoord.apply.studies", f"there is no study {name!r}", _advice(name, known, "studies")
+            )
+    if apply.get("model") and not chosen:
+        yield Problem("unicoord.apply", "a model is given, but no studies", "list studies to annotate")
+    trained = [name for name, study in known.items() if name not in chosen and "unicoord" in study["use"]]
+    if chosen and not apply.get("model") and not trained:
+        advice = "leave studies to train on, or name the folder of a model"
+        yield Problem("unicoord.apply.studies", "no study is left to train a model on", advice)
 
 
 def _labels(settings, labels, kinds, studies) -> Iterator[Problem]:

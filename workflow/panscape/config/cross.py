@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import Any
 
+from panscape.data.expressions import compiled
 from panscape.errors import Problem, UserError, nearest
 
 SOURCES = ("path", "url", "simulated", "metacells")
@@ -94,12 +94,9 @@ def stages(config: dict[str, Any]) -> Iterator[Problem]:
     """Yield contradictions within the sections of the stages."""
     for at, expression in enumerate(config.get("preprocess", {}).get("exclude_genes", [])):
         try:
-            re.compile(expression)
-        except re.error as error:
-            where = f"preprocess.exclude_genes[{at}]"
-            yield Problem(
-                where, f"{expression!r} is not a regular expression ({error})", "e.g. write ^HB[AB]"
-            )
+            compiled(expression, f"preprocess.exclude_genes[{at}]", "e.g. write ^HB[AB]")
+        except UserError as error:
+            yield from error.problems
     panclust = config.get("panclust", {})
     cells, limit = panclust.get("sketch_cells", 0), panclust.get("sketch_above", 0)
     if cells > limit:
@@ -178,6 +175,25 @@ def metacells(config: dict[str, Any], studies: list[tuple[int, dict[str, Any]]])
             yield Problem(f"studies[{at}].atac", "both path and only are given", "write one of them")
     if settings.get("k") == "sweep" and not settings.get("size_sweep"):
         yield Problem("metacells.k", "is sweep, but there are no sizes", "list sizes in metacells.size_sweep")
+
+
+def programs(config: dict[str, Any], studies: list[tuple[int, dict[str, Any]]]) -> Iterator[Problem]:
+    """Yield columns of the dictionary's comparisons that no study of the landscape has."""
+    mapped = {name for _, study in studies if "landscape" in study["use"] for name in study["obs"]}
+    settings = config.get("dictionary", {})
+    named = [
+        (f"dictionary.{key}[{at}]", name)
+        for key in ("compare", "covariates")
+        for at, name in enumerate(settings.get(key) or [])
+    ]
+    if settings.get("block"):
+        named.append(("dictionary.block", settings["block"]))
+    for where, name in named:
+        if name not in mapped:
+            listed = ", ".join(sorted(mapped)) or "none"
+            guess = nearest(name, sorted(mapped))
+            advice = f"did you mean {guess!r}?" if guess else f"map it in studies[].obs (mapped: {listed})"
+            yield Problem(where, f"no study of the landscape has {name!r} among its mapped columns", advice)
 
 
 def lines(config: dict[str, Any], studies: list[tuple[int, dict[str, Any]]]) -> Iterator[Problem]:

@@ -16,10 +16,13 @@ from panscape.config.scenarios import unknown_classes
 from panscape.config.schema import Schema, schema
 from panscape.coscape import reference
 from panscape.data.limits import use_limits
+from panscape.data.once import remembering
 from panscape.data.readers.child import in_child
 from panscape.errors import Problem, UserError
 from panscape.log import logger, without_repeats
-from panscape.preprocess.understood import Understood, doubts
+from panscape.preprocess.doubts import doubts, truths, without_mito
+from panscape.preprocess.settings import QcSettings
+from panscape.preprocess.understood import Understood
 
 MIN_CELLS = 3  # minimum for clustering
 KINDS = {  # format in the schema -> expected kind, its test, the other kind
@@ -74,19 +77,23 @@ def look_at_inputs(config: dict[str, Any]) -> Checked:
 
 def _check(config: dict[str, Any]) -> Checked:
     """Return what the files of a configuration show; a UserError lists all problems."""
+    with without_repeats(), remembering():
+        return _check_all(config)
+
+
+def _check_all(config: dict[str, Any]) -> Checked:
     problems: list[Problem] = []
     seen = []
     misplaced, places = _places(config)
-    with without_repeats():
-        for at, study in enumerate(config["studies"]):
-            faults, one = look(config, study, f"studies[{at}]", places)
-            problems += faults
-            seen += [one] if one else []
+    for at, study in enumerate(config["studies"]):
+        faults, one = look(config, study, f"studies[{at}]", places)
+        problems += faults
+        seen += [one] if one else []
     understood = [study.understood for study in seen if study.understood is not None]
     warnings = [*_doubtful(config), *root.doubtful(config), *doubts(understood)]
     problems += species.undeclared(seen, config)
     warnings += [*species.contradicted(seen, config), *species.forecast(seen, config)]
-    problems += [*_scenarios(config, seen), *_lines(config, understood)]
+    problems += [*_scenarios(config, seen), *_lines(config, understood), *truths(understood)]
     faults, doubtful = check_table(config, understood)
     problems += faults
     warnings += doubtful
@@ -105,8 +112,9 @@ def _check(config: dict[str, Any]) -> Checked:
     problems += misplaced
     if problems:
         raise UserError(dict.fromkeys(problems))
-    with without_repeats():
-        warnings += _losses(config)
+    warnings += _losses(config)
+    limits = {study["id"]: QcSettings.of(config["preprocess"], study["qc"]) for study in config["studies"]}
+    warnings += without_mito(understood, limits)
     return Checked(warnings, understood)
 
 

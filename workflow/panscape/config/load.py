@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from panscape.config import cross, reported, root, species
+from panscape.config import cross, mapped, reported, root, species
 from panscape.config import studies as inputs
 from panscape.config.coordinates import coordinates
 from panscape.config.fill import expand, fill, normalise, plain
+from panscape.config.nesting import containers, nesting_problem
 from panscape.config.renamed import renamed
 from panscape.config.samplesheet import KEY, with_studies
 from panscape.config.schema import Schema, schema
@@ -55,6 +56,8 @@ def load(
         raise fail(
             "configuration", f"found {show(plain(raw))}", "write keys such as collection: and studies:"
         )
+    if problem := nesting_problem(raw, containers, "configuration"):
+        raise UserError(problem)
     whole = whole or schema()
     problems: list[Problem] = []
     value, _ = renamed(plain(raw), whole, problems)
@@ -114,7 +117,9 @@ def _fit(config: Config, tainted: set) -> Iterator[Problem]:
     yield from cross.stages(config)
     yield from coordinates(config, [(at, study) for at, study in studies if "use" in study])
     yield from cross.metacells(config, [(at, study) for at, study in studies if "use" in study])
+    yield from mapped.columns(config, [(at, study) for at, study in studies if "use" in study])
     yield from cross.logged(config, [(at, study) for at, study in studies if "use" in study])
+    yield from cross.programs(config, [(at, study) for at, study in studies if "use" in study])
     yield from cross.lines(config, [(at, study) for at, study in studies if "use" in study])
     if studies and len(studies) == len(config["studies"]):
         if "report" in config:

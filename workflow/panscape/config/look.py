@@ -114,7 +114,8 @@ def look(
                 check_places(config["metacells"], peaks, source.genes, places)
         understood = None
         if not (study.get("atac") or {}).get("only"):
-            understood = _understood(located, source, where, mapped.own, annotated, kept)
+            unit = config["age_unit"]
+            understood = _understood(located, source, where, mapped.own, annotated, kept, unit)
     except UserError as error:
         return list(error.problems), None
     genes = mapped.genes
@@ -134,11 +135,21 @@ def _understood(
     genes: GeneMap,
     obs: pd.DataFrame,
     kept: np.ndarray | None,
+    unit: str | None,
 ) -> Understood:
     """Return what was understood of a study; a UserError if its cells have the names of genes."""
     from panscape.preprocess.understood import transposed, understand
 
-    result = understand(study, source, where, species=study["species"], genes=genes, obs=obs, kept=kept)
+    result = understand(
+        study,
+        source,
+        where,
+        species=study["species"],
+        genes=genes,
+        obs=obs,
+        kept=kept,
+        age_unit=unit,
+    )
     species = transposed(result, source.cells[:2000])
     if species:
         table = source.format in ("csv", "tsv")

@@ -3,42 +3,24 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from panscape.config.propose_open import divided, opened
 from panscape.data.ages import proposal
 from panscape.data.known_genes import recognised
 from panscape.data.labels import hyphenated
 from panscape.data.readers.features import looks_like_peaks
 from panscape.data.readers.genes import looks_like_ensembl, written_names
-from panscape.data.readers.integers import check_counts
-from panscape.data.readers.open import open_source
 from panscape.data.readers.source import Source
+from panscape.data.roles import ROLES, plain, taken
 from panscape.data.species import naming
 from panscape.data.text import as_yaml
 from panscape.errors import UserError
 
-# names of columns by role, in order of preference, without capitals and punctuation
-ROLES = {
-    "cell_type": (
-        *("celltype", "celltypes", "cellontologyclass", "cellannotation", "annotation", "celllabel"),
-        "broadcelltype",
-    ),
-    "line": (
-        *("line", "cellline", "donor", "donorid", "individual", "patient", "subject", "animal", "mouseid"),
-        "sampleid",
-    ),
-    "batch": ("batch", "library", "libraryid", "sample", "run", "plate", "origident", "channel"),
-    "platform": ("platform", "assay", "technology", "method", "protocol"),
-    "age": (
-        *("age", "ageyears", "agedays", "day", "days", "embryotime", "time", "timepoint", "timeh"),
-        *("developmentstage", "stage"),
-    ),
-}
 SYMBOLS = (
     "feature_name",
     "gene_symbols",
@@ -69,31 +51,40 @@ def propose(files: Sequence[str | Path], collection: str) -> str:
     lines = [f"# Proposed from {len(files)} files: check each line, then run snakemake -n --configfile FILE"]
     lines += [f"collection: {_slug(collection)}", "studies:"]
     taken: set[str] = set()
-    kinds = []
+    found: list[dict[str, Any]] = []
     for file in files:
         name = _unique(_slug(Path(str(file)).name.split(".")[0]), taken)
         try:
-            entry, remarks = study(str(file), name)
+            entries, remarks = study(str(file), name)
         except UserError as error:
             lines += [f"  # {file}: {problem.what} -> {problem.fix}" for problem in error.problems]
             continue
-        kinds.append(entry.get("species"))
+        if len(entries) > 1:
+            entries = [entry | {"id": _unique(entry["id"], taken)} for entry in entries]
+        found += entries
         lines += [f"  # {remark}" for remark in remarks]
-        lines.append(f"  - {_flow(entry)}")
-    if not kinds:
+        lines += [f"  - {_flow(entry)}" for entry in entries]
+    if not found:
         lines[2] = "studies: []  # none of the files can be read"
+    arranged = [entry for entry in found if "use" not in entry]
+    if arranged and not any("age" in entry.get("obs", {}) for entry in arranged):
+        lines.append("# no study has an age, so pseudotime has no root: name a cluster once there are some")
+        lines.append("landscape: {root: none}")
+    if len({entry["species"] for entry in arranged if "species" in entry}) > 1:
+        lines.append("# studies of several species are compared on orthologues: give a table")
+        lines.append("# orthologues: {tables: [TABLE]}")
     return "\n".join(lines) + "\n"
 
 
-def study(path: str, name: str) -> tuple[dict[str, Any], list[str]]:
-    """Return the entry of a study, and remarks for its user.
+def study(path: str, name: str) -> tuple[list[dict[str, Any]], list[str]]:
+    """Return the entries of a file, usually one, and remarks for its user.
 
     Parameters
     ----------
     path
-        Its file or folder.
+        The file or folder.
     name
-        Its id.
+        Id of the study.
 
     Raises
     ------
@@ -101,13 +92,8 @@ def study(path: str, name: str) -> tuple[dict[str, Any], list[str]]:
         If the file cannot be read.
     """
     entry: dict[str, Any] = {"id": name, "path": path}
-    remarks = []
-    source = open_source(entry, where=name)
-    if source.format in ("csv", "tsv") and (species := recognised(source.cells[:2000])):
-        entry["orientation"] = "genes-by-cells"
-        remarks.append(f"the rows are genes of {species}")
-        source = open_source(entry, where=name)
-    source = _of_counts(entry, source, remarks)
+    remarks: list[str] = []
+    source = opened(entry, remarks)
     if looks_like_peaks(source.genes.index[:1000]).mean() > 0.5:
         entry |= {"use": ["metacells"], "atac": {"only": True}}
         remarks.append("the features are peaks: with genes of the same cells write atac: {path: ...} there")
@@ -117,24 +103,7 @@ def study(path: str, name: str) -> tuple[dict[str, Any], list[str]]:
     some = ", ".join(source.genes.index[:3])
     head = f"{name}: {cells:,} cells x {genes:,} genes ({source.format}), e.g. {some}"
     _annotations(entry, source, remarks)
-    return entry, [head, *remarks]
-
-
-def _of_counts(entry: dict[str, Any], source: Source, remarks: list[str]) -> Source:
-    """Return the source with counts: the matrix itself, else another one of the file."""
-    for counts in ("X", *source.alternatives):
-        asked = {**entry, "counts": counts} if counts != "X" else entry
-        try:
-            other = source if counts == "X" else open_source(asked, where=entry["id"])
-            check_counts(other.sample(), entry["id"])
-        except UserError:
-            continue
-        entry.update(asked)
-        return other
-    remarks.append(
-        "no matrix of counts was found: values: rounded for expected counts, values: log for siVAE only"
-    )
-    return source
+    return divided(entry, source, remarks), [head, *remarks]
 
 
 def _genes(entry: dict[str, Any], source: Source, remarks: list[str]) -> None:
@@ -142,10 +111,10 @@ def _genes(entry: dict[str, Any], source: Source, remarks: list[str]) -> None:
     if looks_like_ensembl(source.genes.index):
         column = next((name for name in SYMBOLS if name in source.genes), None)
         if column:
-            entry["genes"] = {"column": column}
+            entry["genes"] = {**entry.get("genes", {}), "column": column}
         else:
             remarks.append("genes are ids: genes: {mapping: TABLE} gives them symbols")
-    names = written_names(entry, source, entry["id"])
+    names = [name for name in written_names(entry, source, entry["id"]) if name]
     species = naming(names).species or recognised(names)
     if species:
         entry["species"] = species
@@ -158,7 +127,7 @@ def _annotations(entry: dict[str, Any], source: Source, remarks: list[str]) -> N
     table = source.obs
     forms: dict[str, str] = {}
     for name in table:
-        forms.setdefault(re.sub(r"[\W_]", "", str(name).lower()), str(name))
+        forms.setdefault(plain(name), str(name))
     found: dict[str, Any] = {}
     aged = [table[forms[name]] for name in ROLES["age"] if name in forms]
     numeric_age = any(map(pd.api.types.is_numeric_dtype, aged))
@@ -179,7 +148,8 @@ def _annotations(entry: dict[str, Any], source: Source, remarks: list[str]) -> N
                 break
     if found:
         entry["obs"] = found
-    others = [str(name) for name in table if str(name) not in map(str, found.values())]
+    used = set(taken(found).values())
+    others = [str(name) for name in table if str(name) not in used]
     if others:
         remarks.append(f"other columns: {', '.join(others[:12])}{' ...' if len(others) > 12 else ''}")
 
@@ -189,9 +159,9 @@ def _age(column: str, values: pd.Series, entry: Mapping[str, Any], remarks: list
     import yaml
 
     if pd.api.types.is_numeric_dtype(values):
-        unit = next(
-            (unit for unit in ("days", "years", "hours", "weeks", "months") if unit in column.lower()), None
-        )
+        units = ("days", "years", "hours", "weeks", "months")
+        unit = next((unit for unit in units if unit[:-1] in column.lower()), None)
+        unit = "hours" if unit is None and column.lower().endswith("_h") else unit
         if unit is None:
             remarks.append(
                 f"the unit of {column} is not clear: write unit: days or the like, for all studies alike"

@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from panscape.config import species
+from panscape.data.files import reading
 from panscape.data.size import Size
+from panscape.errors import masked
 
 # assumed size of a study that cannot be read yet (a URL before its download)
 UNKNOWN = Size(cells=100_000, genes=30_000, values=300_000_000)
@@ -32,7 +34,8 @@ def study(config: Mapping[str, Any], name: str) -> dict[str, Any]:
 def used_by(config: Mapping[str, Any], stage: str) -> list[str]:
     """Return the ids of the studies that take part in an analysis (``studies[].use``), ``any`` for all.
 
-    No study takes part in ``project`` without a reference.
+    Those of ``annotation`` are listed in ``unicoord.apply.studies``, and take no part in ``unicoord``. No
+    study takes part in ``project`` without a reference.
 
     Examples
     --------
@@ -42,6 +45,11 @@ def used_by(config: Mapping[str, Any], stage: str) -> list[str]:
     if stage == "project" and not config.get("project", {}).get("reference"):
         return []
     studies = config.get("studies", ())
+    applied = config.get("unicoord", {}).get("apply", {}).get("studies", ())
+    if stage == "annotation":
+        return [item["id"] for item in studies if item["id"] in applied]
+    if stage == "unicoord":
+        studies = [item for item in studies if item["id"] not in applied]
     return [item["id"] for item in studies if stage == "any" or stage in item.get("use", (stage,))]
 
 
@@ -68,12 +76,29 @@ def sheets(config: Mapping[str, Any], name: str) -> list[str]:
     return [sheet for sheet in paths if sheet]
 
 
+def without_secrets(value: Any) -> Any:
+    """Return a configuration, or a part of it, without the secrets of its URLs.
+
+    Examples
+    --------
+    >>> without_secrets({"url": "https://me:pw@example.org/a"})
+    {'url': 'https://***@example.org/a'}
+    """
+    if isinstance(value, Mapping):
+        return {key: without_secrets(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [without_secrets(inner) for inner in value]
+    return masked(value) if isinstance(value, str) else value
+
+
 def located(config: Mapping[str, Any], name: str) -> dict[str, Any]:
     """Return a study's settings with `path` set to the file of its counts, which may not exist yet."""
     settings = {**study(config, name), "path": path(config, name)}
     # settings of later analyses do not affect how a study is read
     settings.pop("use", None)
     settings.pop("panclust", None)
+    if settings.get("url"):  # only the download needs its secrets
+        settings["url"] = masked(settings["url"])
     if (settings.pop("atac", None) or {}).get("only"):
         settings["features"] = "Peaks"
     settings |= _species(config, settings)
@@ -121,8 +146,14 @@ def paired_size(config: Mapping[str, Any], name: str) -> Size:
 
 
 def jobs_of_lines(plan: str | Path) -> dict[str, str]:
-    """Return the job of each line with a model, from the table of lines (``sivae/lines.tsv``)."""
-    with open(plan, newline="") as handle:
+    """Return the job of each line with a model, from the table of lines (``sivae/lines.tsv``).
+
+    Raises
+    ------
+    UserError
+        If the table is damaged.
+    """
+    with reading(plan), open(plan, newline="", encoding="utf-8") as handle:
         rows = csv.DictReader(handle, delimiter="\t")
         return {row["line"]: row["job"] for row in rows if row["status"] == "ok"}
 

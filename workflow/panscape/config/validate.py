@@ -7,13 +7,13 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any, cast
 
-from jsonschema import Draft202012Validator, FormatChecker
+from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError, relevance
 
+from panscape.config.formats import FORMATS, format_advice
 from panscape.config.schema import Schema, accepts, walk
-from panscape.errors import Problem, nearest
+from panscape.errors import Problem, masked, nearest
 
-FORMATS = FormatChecker(formats=["regex"])
 KINDS = {
     "array": "a list",
     "boolean": "true or false",
@@ -81,6 +81,7 @@ def show(value: Any, limit: int = 60) -> str:
 
 def shorten(text: str, limit: int = 60) -> str:
     """Return a text shortened to at most `limit` characters."""
+    text = masked(text)  # before it is cut: a part of a secret would not be known as one
     return text if len(text) <= limit else f"{text[: limit - 3]}..."
 
 
@@ -168,16 +169,8 @@ def _advice(rule: str, value: Any, part: Schema) -> str:
         guess = nearest(value, words) if isinstance(value, str) else None
         return (f"did you mean {guess!r}? " if guess else "") + f"write {_wanted(part)}"
     if rule == "format":
-        return f"write a regular expression ({_regex_fault(value)})"
+        return format_advice(value, part["format"])
     return f"write {part.get('x-form') or _wanted(part)}"
-
-
-def _regex_fault(value: str) -> str:
-    try:
-        re.compile(value)
-    except re.error as error:
-        return str(error)
-    return "this one does not compile"
 
 
 def _wanted(part: Schema) -> str:

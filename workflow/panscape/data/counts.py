@@ -14,8 +14,10 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
+from panscape.data.elements import read_frame
 from panscape.data.files import open_h5
 
+RARE = "rare_genes"  # key of uns
 BLOCK_VALUES = 8_000_000  # non-zero values per block: about 100 MB with indices
 
 
@@ -38,12 +40,10 @@ class Counts:
     """
 
     def __init__(self, path: str | Path):
-        from anndata.io import read_elem
-
         self.path = Path(path)
         with open_h5(self.path) as file:
-            self.obs: pd.DataFrame = read_elem(file["obs"])
-            self.var: pd.DataFrame = read_elem(file["var"])
+            self.obs = read_frame(file["obs"])
+            self.var = read_frame(file["var"])
             self.indptr = file["X/indptr"][:].astype(np.int64)
         self.cells, self.genes = self.obs.index, self.var.index
         self.shape = (len(self.cells), len(self.genes))
@@ -101,6 +101,18 @@ class Counts:
         matrix = sparse.vstack(parts, format="csr", dtype=np.float32)
         matrix.sort_indices()
         return matrix
+
+
+def rare_genes(path: str | Path) -> tuple[str, ...]:
+    """Return the genes that were measured, but removed for being detected in too few cells.
+
+    Empty for files that do not list them.
+    """
+    from anndata.io import read_elem
+
+    with open_h5(Path(path)) as file:
+        names = read_elem(file[f"uns/{RARE}"]) if f"uns/{RARE}" in file else ()
+    return tuple(map(str, names))
 
 
 class CountsWriter:

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import gzip
-import hashlib
-import urllib.error
-import urllib.request
 import zlib
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from panscape.data.digests import sha256
+from panscape.data.digests import sha256 as _digest
 from panscape.data.files import atomic
 from panscape.data.limits import limits
+from panscape.data.transfer import discard, transfer
 from panscape.errors import fail
-from panscape.log import Progress, logger
+from panscape.log import logger
 
 _PIECE = 1 << 20
 _HDF5_GZ = (".h5ad.gz", ".h5.gz", ".hdf5.gz", ".loom.gz")
@@ -37,7 +35,7 @@ def verify_sha256(path: str | Path, expected: str, where: str) -> None:
     UserError
         If the checksum differs.
     """
-    _compare(sha256(path), expected, str(path), where)
+    _compare(_digest(path), expected, str(path), where)
 
 
 def _compare(actual: str, expected: str, what: str, where: str) -> None:
@@ -55,7 +53,7 @@ def retrieve(url: str, sha256: str, path: str | Path, where: str = "url") -> Non
     Parameters
     ----------
     url
-        http, https, ftp or file.
+        http, https, ftp or file. A broken transfer is resumed if the server allows it, also by a later run.
     sha256
         Expected SHA-256 of the download, in hexadecimal.
     path
@@ -67,34 +65,35 @@ def retrieve(url: str, sha256: str, path: str | Path, where: str = "url") -> Non
     Raises
     ------
     UserError
-        If the URL cannot be reached, the download is incomplete, or the checksum differs.
+        If the URL cannot be reached, the download is incomplete or too large, or the checksum differs.
     """
-    if urlsplit(url).scheme not in ("http", "https", "ftp", "file"):
-        raise fail(where, f"{url} is not an http, https, ftp or file URL", "write a full URL")
-    digest = hashlib.sha256()
+    path = Path(path)
+    part = path.with_name(f".{path.name}.part")
     with atomic(path) as scratch:
+        if transfer(url, part, where) and _digest(part) != sha256.strip().lower():
+            logger.warning("%s: what was resumed has another checksum, it is downloaded anew", url)
+            discard(part)
+            transfer(url, part, where)
         try:
-            _download(url, scratch, digest)
-        except (urllib.error.URLError, OSError) as error:
-            raise fail(where, f"{url} cannot be retrieved ({error})", "try the URL in a browser") from error
-        _compare(digest.hexdigest(), sha256, url, where)
+            _check(part, sha256, url, where)
+            part.rename(scratch)
+        finally:
+            discard(part)
         if urlsplit(url).path.endswith(_HDF5_GZ):
             _unpack(scratch, url, where)
     logger.info("%s: verified and stored as %s", url, path)
 
 
-def _download(url: str, target: Path, digest) -> None:
-    with urllib.request.urlopen(url, timeout=60) as answer, open(target, "wb") as file:
-        announced = answer.headers.get("Content-Length")
-        progress = Progress("bytes", int(announced or 0))
-        received = 0
-        while piece := answer.read(_PIECE):
-            digest.update(piece)
-            file.write(piece)
-            received += len(piece)
-            progress.add(len(piece))
-        if announced and received != int(announced):
-            raise OSError(f"received {received} of {announced} bytes")
+def _check(part: Path, expected: str, url: str, where: str) -> None:
+    """Refuse a download with another checksum, and say what it looks like."""
+    with open(part, "rb") as file:
+        start = file.read(1000).lstrip().lower()
+    what = url
+    if not start:
+        what = f"{url} is empty; it"
+    elif start.startswith((b"<!doctype html", b"<html")):
+        what = f"{url} is a web page, perhaps a form to log in; it"
+    _compare(_digest(part), expected, what, where)
 
 
 def _unpack(scratch: Path, url: str, where: str) -> None:

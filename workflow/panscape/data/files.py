@@ -27,6 +27,7 @@ import pandas as pd
 from scipy import sparse
 
 from panscape.data import digests
+from panscape.data.inert import inert_table, restored_table
 from panscape.errors import UserError, fail
 
 if TYPE_CHECKING:
@@ -151,7 +152,11 @@ def reading(path: str | Path, fix: str = RERUN) -> Iterator[None]:
 
 
 def write_tsv(table: pd.DataFrame, path: str | Path) -> None:
-    """Write a table as TSV with a header and without its index (gzip if the name ends in .gz)."""
+    """Write a table as TSV with a header and without its index (gzip if the name ends in .gz).
+
+    Text that a spreadsheet would run as a formula gets a quotation mark (:mod:`panscape.data.inert`).
+    """
+    table = inert_table(table)
     options = {"sep": "\t", "index": False, "float_format": "%.9g", "lineterminator": "\n"}
     with atomic(path) as scratch:
         if not str(path).endswith(".gz"):
@@ -163,11 +168,11 @@ def write_tsv(table: pd.DataFrame, path: str | Path) -> None:
 
 
 def read_tsv(path: str | Path, *, fix: str = RERUN, **kwargs) -> pd.DataFrame:
-    """Read a TSV table written by :func:`write_tsv`; text such as ``NA`` in names stays text."""
+    """Read a TSV table as it was before :func:`write_tsv`; text such as ``NA`` in names stays text."""
     kwargs.setdefault("keep_default_na", False)
     kwargs.setdefault("na_values", [""])
     with reading(path, fix):
-        return pd.read_csv(path, sep="\t", **kwargs)
+        return restored_table(pd.read_csv(path, sep="\t", **kwargs))
 
 
 def write_csr(matrix: sparse.csr_matrix, path: str | Path) -> None:

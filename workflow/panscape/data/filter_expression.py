@@ -33,6 +33,8 @@ _TOKEN = re.compile(
     )""",
     re.VERBOSE,
 )
+LONGEST, DEEPEST = 10_000, 50  # characters, levels of not and parentheses
+SHOWN = 300  # characters in messages
 ORDER = {"<": np.less, "<=": np.less_equal, ">": np.greater, ">=": np.greater_equal}
 _HINTS = {
     "=": "write == for equality",
@@ -89,7 +91,11 @@ def mistake(text: str, position: int, problem: str, fix: str, where: str) -> Use
     -------
     The error, for the caller to raise.
     """
-    return fail(where, f"{text!r}, at character {position + 1}: {problem}", fix)
+    shown = text
+    if len(text) > SHOWN:
+        start = max(0, min(position - SHOWN // 2, len(text) - SHOWN))
+        shown = f"...{text[start : start + SHOWN]}..."
+    return fail(where, f"{shown!r}, at character {position + 1}: {problem}", fix)
 
 
 def _tokens(text: str, where: str) -> list[_Token]:
@@ -113,7 +119,11 @@ class _Parser:
     """Recursive-descent parser of one expression; returns a nested tuple (operation, parts...)."""
 
     def __init__(self, text: str, where: str):
+        if len(text) > LONGEST:
+            what = f"{text[:60]!r}... has {len(text):,} characters, at most {LONGEST:,} are possible"
+            raise fail(where, what, "list many values in a column of a table (metadata) instead")
         self.text, self.where = text, where
+        self.depth = 0
         self.tokens, self.next = _tokens(text, where), 0
 
     def parse(self) -> tuple:
@@ -154,15 +164,20 @@ class _Parser:
         return ("and", *parts) if len(parts) > 1 else parts[0]
 
     def negation(self) -> tuple:
-        if self.peek("not"):
-            self.take()
-            return ("not", self.negation())
-        if self.peek("("):
-            self.take()
+        if not self.peek("not", "("):
+            return self.comparison()
+        self.depth += 1
+        if self.depth > DEEPEST:
+            position = self.tokens[self.next].position
+            problem = f"more than {DEEPEST} levels of not and parentheses"
+            raise mistake(self.text, position, problem, "write a simpler expression", self.where)
+        if self.take().text == "not":
+            tree: tuple = ("not", self.negation())
+        else:
             tree = self.either()
             self.expect(")")
-            return tree
-        return self.comparison()
+        self.depth -= 1
+        return tree
 
     def comparison(self) -> tuple:
         left = self.operand()

@@ -78,6 +78,37 @@ def read_gene_sets(path: str | Path) -> dict[str, list[str]]:
     return sets
 
 
+def unmangled(genes: Sequence[str], known: set[str]) -> dict[str, str]:
+    """Return the names that R's ``make.names`` changed, with those that the gene sets know.
+
+    R writes a dot for a hyphen or another sign, and X before a digit. A name is taken back only if gene sets
+    do not know it, know the other, and no analysed gene has the other as its name.
+
+    Parameters
+    ----------
+    genes
+        Names of the genes analysed.
+    known
+        Names in the gene sets.
+
+    Examples
+    --------
+    >>> unmangled(["HLA.DRA", "X7SK", "XIST", "A.B"], {"HLA-DRA", "7SK", "XIST"})
+    {'HLA.DRA': 'HLA-DRA', 'X7SK': '7SK'}
+    """
+    taken, mended = set(genes), {}
+    for gene in genes:
+        if gene in known or not ("." in gene or gene[:1] == "X"):
+            continue
+        bare = gene[1:] if gene[:1] == "X" and gene[1:2].isdigit() else gene
+        for other in (bare.replace(".", "-"), bare.replace(".", "-", 1), bare.replace(".", "/"), bare):
+            if other in known and other not in taken:
+                mended[gene] = other
+                taken.add(other)
+                break
+    return mended
+
+
 def restrict(
     sets: Mapping[str, Sequence[str]],
     genes: Sequence[str],
@@ -109,6 +140,8 @@ def restrict(
     """
     names = np.asarray(genes, dtype=object)
     known = set().union(*sets.values())
+    mended = unmangled(genes, known)
+    genes = [mended.get(gene, gene) for gene in genes]
     n_known = sum(gene in known for gene in genes)
     folded = {gene.upper() for gene in known}
     caseless = sum(gene.upper() in folded for gene in genes)
@@ -127,7 +160,13 @@ def restrict(
         also = f"; {hint}" if caseless > 2 * n_known else ""
         logger.warning("%s: only %d of %d analysed genes are in any set%s", where, n_known, len(genes), also)
     else:
-        logger.info("%s: %d of %d analysed genes are in a set", where, n_known, len(genes))
+        share = 100 * n_known / len(genes)
+        logger.info("%s: %d of %d analysed genes (%.0f %%) are in a set", where, n_known, len(genes), share)
+    if mended:
+        one = next(iter(mended))
+        logger.info(
+            "%s: %d names that R changed are matched, as %s with %s", where, len(mended), one, mended[one]
+        )
 
     position = {gene: i for i, gene in enumerate(genes)}
     inside = {term: {position[g] for g in members if g in position} for term, members in sets.items()}

@@ -16,6 +16,8 @@ MISSING_WORDS = frozenset(
         *("not available", "not applicable", "not reported", "not collected"),
     ]
 )
+LONGEST_ID = 80  # characters of names that become names of files
+REPEATS = 20  # of Snakemake's search for periodic wildcards
 _TRUTH = {"true": "True", "false": "False"}
 
 
@@ -41,6 +43,28 @@ def present(labels: ArrayLike) -> np.ndarray:
     """Return the mask (n,) of labels that are not missing (None, NaN, "")."""
     column = pd.Series(list(np.asarray(labels, dtype=object)), dtype=object)
     return ~(column.isna() | (column.astype(str) == "")).to_numpy()
+
+
+def id_fault(name: str, longest: int = LONGEST_ID) -> str:
+    """Return why a text cannot be the name of files and folders of results; empty if it can.
+
+    Snakemake refuses values of wildcards that end in 20 repeats of the same text, and takes long to find them
+    in long names.
+
+    Examples
+    --------
+    >>> id_fault("lab1-2019"), id_fault("ab" * 30)
+    ('', "it ends in 'ab' repeated 30 times, at most 19 are possible")
+    """
+    if len(name) > longest:
+        return f"it has {len(name):,} characters, at most {longest} are possible"
+    for period in range(1, len(name) // REPEATS + 1):
+        part, number = name[-period:], 1
+        while name.endswith(part * (number + 1)):
+            number += 1
+        if number >= REPEATS:
+            return f"it ends in {part!r} repeated {number} times, at most {REPEATS - 1} are possible"
+    return ""
 
 
 def missing_words(values: pd.Series) -> list[str]:

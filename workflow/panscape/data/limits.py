@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from panscape.errors import fail
@@ -28,6 +28,10 @@ class Limits(FromMapping):
         Memory (GB) that the check before a run may use in addition to that of the command.
     check_minutes
         Time (minutes) that this check may spend on one file.
+    pattern_seconds
+        Processor time (s) that matching a regular expression with 100,000 names may take.
+    download_gb
+        Maximum size (GB, 10^9 bytes) of a download.
 
     Raises
     ------
@@ -46,10 +50,13 @@ class Limits(FromMapping):
     expansion: float = 200
     check_memory_gb: float = 16
     check_minutes: float = 10
+    pattern_seconds: float = 10
+    download_gb: float = 200
 
     def __post_init__(self):
-        for name in ("line_mb", "expansion", "check_memory_gb", "check_minutes"):
-            if not 0 < getattr(self, name) < float("inf"):
+        for name in (field.name for field in fields(self)):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < float("inf"):
                 raise fail(f"limits.{name}", f"found {getattr(self, name)}", "write a number above 0")
 
     @property
@@ -61,6 +68,11 @@ class Limits(FromMapping):
     def check_memory(self) -> int:
         """Memory of the check (bytes)."""
         return int(self.check_memory_gb * _GB)
+
+    @property
+    def download(self) -> int:
+        """Maximum size of a download (bytes)."""
+        return int(self.download_gb * 1e9)
 
     def unpacked(self, packed: int) -> float:
         """Return the number of bytes that a file of `packed` bytes may unpack to."""

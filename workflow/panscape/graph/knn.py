@@ -150,9 +150,8 @@ def nearest_points(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Find the exact nearest points of every query by Euclidean distance.
 
-    scikit-learn proposes a few more candidates than requested, from inner products in float64. Their
-    distances are recomputed from differences; queries with possibly incomplete candidates are compared with
-    all points.
+    Inner products in single precision propose a few more candidates than requested. Their distances are
+    recomputed from differences; queries with possibly incomplete candidates are compared with all points.
 
     Parameters
     ----------
@@ -165,7 +164,7 @@ def nearest_points(
     itself
         int (m,), optional: position of the point that each query excludes.
     threads
-        Threads of scikit-learn; the result does not depend on them.
+        Threads of the matrix product; the result does not depend on them.
 
     Returns
     -------
@@ -190,24 +189,36 @@ def nearest_points(
 
 
 def _candidates(points, queries, k: int, itself, threads: int):
-    """Yield queries, their candidates, and lower bounds of the squared distances of all other points."""
-    from sklearn.neighbors import NearestNeighbors
+    """Yield queries, their candidates, and lower bounds of the squared distances of all other points.
 
-    wide = min(k + MORE, len(points))
-    with limited(threads):
-        search = NearestNeighbors(n_neighbors=wide, algorithm="brute").fit(points)
-        farthest, near = search.kneighbors(queries)
-    farthest = farthest[:, -1].astype(np.float64) ** 2
-    # bound on the error of a squared distance from products and, of float32 rows, of its rounding
-    largest = max(float(np.einsum("ij,ij->i", x, x).max()) for x in (points, queries))
-    slack = 8 * (points.shape[1] + 4) * np.finfo(np.float64).eps * largest
-    complete = farthest * (1 - 8 * np.finfo(points.dtype).eps) - slack
-    if wide == len(points):
-        complete[:] = np.inf
-    block = max(BLOCK_VALUES // (wide * points.shape[1]), 1)
+    Distances come from inner products in single precision, which suffices to propose candidates: the bounds
+    hold for any order of summation.
+    """
+    from panscape.graph.nearest_kernel import keep_smallest
+
+    wide, dims = min(k + MORE, len(points)), points.shape[1]
+    middle = points.mean(axis=0, dtype=np.float64)
+    centred, asked = points - middle, queries - middle
+    scale = max(float(np.abs(x).max(initial=0)) for x in (centred, asked)) or 1.0  # no square overflows
+    centred, asked = (np.asarray(x / scale, dtype=np.float32) for x in (centred, asked))
+    norms, lengths = (np.einsum("ij,ij->i", x, x, dtype=np.float64) for x in (centred, asked))
+    # rounding of coordinates, products, sums and norms, all relative to at most |q|^2 + |p|^2
+    slack = (4 * dims + 16) * np.finfo(np.float32).eps * (lengths + norms.max())
+    columns = np.vstack([-2 * centred.T, norms]).astype(np.float32)
+    asked = np.hstack([asked, np.ones((len(asked), 1), np.float32)])
+    block = max(BLOCK_VALUES // max(len(points), wide * dims), 1)
+    products = np.empty((min(block, len(queries)), len(points)), np.float32)
+    near, farthest = np.empty((len(products), wide), np.int64), np.empty((len(products), wide), np.float32)
     for start in range(0, len(queries), block):
         rows = np.arange(start, min(start + block, len(queries)))
-        yield rows, near[rows], complete[rows]
+        n = len(rows)
+        with limited(threads):
+            np.matmul(asked[rows], columns, out=products[:n])
+        keep_smallest(products[:n], near[:n], farthest[:n])
+        complete = (farthest[:n, -1] + lengths[rows] - slack[rows]) * scale**2
+        if wide == len(points):
+            complete[:] = np.inf
+        yield rows, near[:n], complete
 
 
 def _measured(points, queries, rows, near, k: int, itself) -> tuple[np.ndarray, np.ndarray]:

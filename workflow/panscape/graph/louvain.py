@@ -1,136 +1,105 @@
-"""Community detection on the cell graph, with all agglomeration levels."""
+"""The Louvain method, with all agglomeration levels."""
 
 from __future__ import annotations
 
-import random
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from typing import TYPE_CHECKING
-
 import numpy as np
+from scipy import sparse
 
-from panscape.graph.leiden import leiden_levels
 from panscape.graph.umap_weights import NeighborGraph
+from panscape.seeds import stream
 
-if TYPE_CHECKING:
-    import igraph
-
-PROCESS_EDGES = 500_000  # fewer edges are partitioned faster than a process starts
-
-
-@contextmanager
-def _igraph_seed(seed: int) -> Iterator[None]:
-    """Seed igraph's random generator within the block, and restore its default afterwards."""
-    import igraph
-
-    igraph.set_random_number_generator(random.Random(seed))
-    try:
-        yield
-    finally:
-        igraph.set_random_number_generator(random)
+STARTS = 3  # orders of the nodes; more gain little modularity
+MIN_GAIN = 1e-7  # in units of edge weight; smaller gains are rounding errors
 
 
-def to_igraph(graph: NeighborGraph) -> igraph.Graph:
-    """Return the graph as an igraph graph without weights, which are passed as an array."""
-    import igraph
+def adjacency(graph: NeighborGraph) -> sparse.csr_matrix:
+    """Return the symmetric matrix of edge weights, CSR float64 (n, n), without zeros."""
+    weights = np.ones(len(graph.edges)) if graph.weights is None else np.asarray(graph.weights, float)
+    there = sparse.csr_matrix((weights, (graph.edges[:, 0], graph.edges[:, 1])), shape=(graph.n, graph.n))
+    matrix = sparse.csr_matrix(there + there.T)
+    matrix.eliminate_zeros()
+    return matrix
 
-    return igraph.Graph(n=graph.n, edges=graph.edges, directed=False)
 
-
-def partition_levels(
-    graph: igraph.Graph,
-    weights: np.ndarray | None,
-    resolution: float,
-    *,
-    algorithm: str = "louvain",
-    seed: int = 0,
+def louvain_levels(
+    matrix: sparse.csr_matrix, resolution: float, *, seed: int = 0, starts: int = STARTS
 ) -> list[np.ndarray]:
-    """Partition a graph by modularity.
+    """Partition a graph by modularity with the Louvain method, and keep every agglomeration level.
+
+    Nodes move to the neighbouring community with the largest gain, in a queue as in Leiden's fast local move,
+    until no move gains; communities then become the nodes of the next level [blondel2008louvain]_. Of several
+    orders of the nodes, the one with the largest modularity is kept. Time and memory are linear in the edges.
 
     Parameters
     ----------
-    graph, weights
-        Graph from :func:`to_igraph`, and edge weights; None for equal weights.
+    matrix
+        (n, n) CSR, symmetric, weights above 0, without a diagonal; from :func:`adjacency`.
     resolution
-        Resolution of Reichardt and Bornholdt's modularity; 1 is Newman's.
-    algorithm
-        ``"louvain"``: every agglomeration level, by igraph; ``"leiden"``: the levels of
-        :func:`panscape.graph.leiden.leiden_levels`.
+        Resolution of Reichardt and Bornholdt's modularity, > 0; 1 is Newman's.
     seed
-        Seed of the order of the nodes.
+        Seed of the orders of the nodes.
+    starts
+        Number of orders, at least 1.
 
     Returns
     -------
-    int32 labels of all cells per level, finest first; communities are unions of those of the previous level.
+    int32 (n,) labels from 0 of all nodes per level, finest first; communities are unions of those of the
+    previous level. There is at least one level.
+
+    Raises
+    ------
+    ValueError
+        If the resolution is not positive.
+
+    Examples
+    --------
+    >>> edges = np.array([[0, 1], [0, 2], [1, 2], [2, 3], [3, 4], [3, 5], [4, 5]])
+    >>> louvain_levels(adjacency(NeighborGraph(6, edges, None)), 1.0)[-1].tolist()
+    [0, 0, 0, 1, 1, 1]
     """
-    if algorithm == "leiden":
-        return leiden_levels(graph, weights, resolution, seed=seed)
-    with _igraph_seed(seed):
-        levels = graph.community_multilevel(weights=weights, return_levels=True, resolution=resolution)
-    if not levels:  # no merger of two cells increases the modularity
-        return [np.arange(graph.vcount(), dtype=np.int32)]
-    return [np.asarray(level.membership, dtype=np.int32) for level in levels]
+    if not resolution > 0:
+        raise ValueError(f"the resolution is {resolution}, not positive")
+    best: list[np.ndarray] = []
+    most = -np.inf
+    for start in range(starts):
+        levels = _one_start(matrix, resolution, stream(seed, "louvain", start))
+        value = _quality(matrix, levels[-1], resolution)
+        if value > most:
+            best, most = levels, value
+    return best
 
 
-def partitions(
-    graph: NeighborGraph, seeds: Mapping[float, int], *, algorithm: str = "louvain", threads: int = 1
-) -> dict[float, list[np.ndarray]]:
-    """Partition a graph at several resolutions, in parallel processes for large graphs.
+def _one_start(matrix: sparse.csr_matrix, resolution: float, rng: np.random.Generator) -> list[np.ndarray]:
+    """Return the levels of one order of the nodes."""
+    from panscape.graph.louvain_kernel import aggregate, move_nodes, renumber
 
-    Parameters
-    ----------
-    graph
-        From :func:`panscape.graph.umap_weights.neighbor_graph`.
-    seeds
-        Seed of each resolution.
-    algorithm
-        See :func:`partition_levels`.
-    threads
-        Number of parallel processes; the result does not depend on it.
-
-    Returns
-    -------
-    Mapping of resolutions, ascending, to the levels of :func:`partition_levels`.
-    """
-    if threads > 1 and len(seeds) > 1 and len(graph.edges) >= PROCESS_EDGES:
-        return _in_processes(graph, seeds, algorithm, threads)
-    linked = to_igraph(graph)
-    return {
-        resolution: partition_levels(linked, graph.weights, resolution, algorithm=algorithm, seed=seed)
-        for resolution, seed in sorted(seeds.items())
-    }
+    indptr, indices = matrix.indptr.astype(np.int64), matrix.indices.astype(np.int64)
+    weights, loops = matrix.data, np.zeros(matrix.shape[0])
+    label = np.arange(matrix.shape[0])
+    levels: list[np.ndarray] = []
+    while len(weights):
+        n = len(loops)
+        degree = np.bincount(np.repeat(np.arange(n), np.diff(indptr)), weights, n) + 2 * loops
+        order = rng.permutation(n)
+        community, moves = move_nodes(indptr, indices, weights, degree, resolution, order, MIN_GAIN)
+        if moves == 0:
+            break
+        community, k = renumber(community)
+        label = community[label]
+        levels.append(label.astype(np.int32))
+        indptr, indices, weights, loops = aggregate(indptr, indices, weights, loops, community, k)
+    return levels or [label.astype(np.int32)]
 
 
-def _in_processes(
-    graph: NeighborGraph, seeds: Mapping[float, int], algorithm: str, threads: int
-) -> dict[float, list[np.ndarray]]:
-    """Partition at each resolution in a separate process, since igraph does not release Python's lock.
-
-    joblib's processes do not import the script that started them, and share a memory map of the graph.
-    """
-    from joblib import Parallel, delayed
-    from joblib.externals.loky import get_reusable_executor
-
-    longest_first = sorted(seeds, reverse=True)
-    jobs = [
-        delayed(_levels)(graph.n, graph.edges, graph.weights, resolution, algorithm, seeds[resolution])
-        for resolution in longest_first
-    ]
-    try:
-        levels = Parallel(n_jobs=min(threads, len(jobs)), batch_size=1)(jobs)
-    finally:
-        get_reusable_executor().shutdown()  # idle processes would keep their memory
-    return dict(sorted(zip(longest_first, levels, strict=True)))
-
-
-def _levels(
-    n: int, edges: np.ndarray, weights: np.ndarray | None, resolution: float, algorithm: str, seed: int
-) -> list[np.ndarray]:
-    try:
-        graph = to_igraph(NeighborGraph(n, edges, None))
-        return partition_levels(graph, weights, resolution, algorithm=algorithm, seed=seed)
-    except Exception as error:  # any exception must be picklable to reach the parent process
-        raise RuntimeError(f"communities at resolution {resolution:g} failed: {error!r}") from error
+def _quality(matrix: sparse.csr_matrix, label: np.ndarray, resolution: float) -> float:
+    """Return the modularity of a partition times the weight of all edges, twice."""
+    degree = np.bincount(label, np.asarray(matrix.sum(axis=1)).ravel())
+    total = degree.sum()
+    if total == 0:
+        return 0.0
+    rows = np.repeat(label, np.diff(matrix.indptr))
+    within = matrix.data[rows == label[matrix.indices]].sum()
+    return float(within - resolution * np.square(degree).sum() / total)
 
 
 def modularity(graph: NeighborGraph, labels: np.ndarray, resolution: float = 1.0) -> float:

@@ -194,8 +194,9 @@ def _parts(points: np.ndarray, k: int, rng: np.random.Generator, seed: int) -> t
     from sklearn.cluster import KMeans
 
     sample = np.sort(rng.choice(len(points), min(len(points), SAMPLED * k), replace=False))
-    centres = KMeans(min(k, len(sample)), n_init=1, max_iter=10, random_state=seed).fit(points[sample])
-    centres = np.asarray(centres.cluster_centers_, dtype=points.dtype)
+    means = KMeans(min(k, len(sample)), n_init=1, max_iter=10, random_state=seed)
+    with limited(1):  # again: scikit-learn may just have been loaded
+        centres = np.asarray(means.fit(points[sample]).cluster_centers_, dtype=points.dtype)
     square = (centres**2).sum(axis=1)
     blocks = [points[at : at + 8192] for at in range(0, len(points), 8192)]
     return np.concatenate([(square - 2 * rows @ centres.T).argmin(axis=1) for rows in blocks]), centres

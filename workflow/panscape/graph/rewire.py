@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import numba
 import numpy as np
+
+from panscape.stats.compiled import compiled
 
 _LIMIT = 65_536  # genes, for which the bit matrix takes 512 MB
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def _swap(edges: np.ndarray, bits: np.ndarray, n_words: int, tries: int, seed: np.uint64) -> int:
     """Try `tries` swaps of the ends of two edges in place; return the number of swaps made.
 
@@ -60,7 +61,7 @@ def _swap(edges: np.ndarray, bits: np.ndarray, n_words: int, tries: int, seed: n
     return made
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def _fill(edges: np.ndarray, bits: np.ndarray, n_words: int) -> None:
     """Set the bit of every edge."""
     for e in range(len(edges)):
@@ -68,7 +69,7 @@ def _fill(edges: np.ndarray, bits: np.ndarray, n_words: int) -> None:
         bits[x * n_words + (y >> 6)] |= np.uint64(1) << np.uint64(y & 63)
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def _count(edges: np.ndarray, bits: np.ndarray, n_words: int) -> int:
     """Count the edges whose bit is set."""
     count = 0

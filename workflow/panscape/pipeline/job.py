@@ -36,7 +36,10 @@ def begin(snakemake: Any) -> None:
     log = str(snakemake.log[0])
 
     def explain(error: UserError) -> UserError:
-        return losses.explained(error, losses.read_tables(log, _studies(snakemake)))
+        try:
+            return losses.explained(error, losses.read_tables(log, _studies(snakemake)))
+        except (ArithmeticError, LookupError, TypeError, ValueError):
+            return error  # a damaged table must not hide the error that it would explain
 
     start_log(log, explain=explain)
     use_limits(snakemake.config.get("limits"))

@@ -26,6 +26,12 @@ def coordinates(size: Size, config: dict[str, Any]) -> tuple[float, float]:
     return memory, 15 + size.cells / 1e5 + size.values / 2e7
 
 
+def annotated(size: Size, config: dict[str, Any]) -> tuple[float, float]:
+    """Return the cost of annotating studies: each is read a few times to align it."""
+    memory, minutes = coordinates(size, config)
+    return memory, 15 + 4 * (minutes - 15)
+
+
 def recorrelated(size: Size, config: dict[str, Any]) -> tuple[float, float]:
     """Return the cost of comparing networks: a dozen matrices of at most 2000 x 2000 genes."""
     memory, minutes = coordinates(size, config)

@@ -129,8 +129,7 @@ def _dictionary(size: Size, config: dict[str, Any]) -> tuple[float, float]:
     genes, settings = selected_genes(size, config), config["dictionary"]
     values = 0.008 * panclusters(size, config) * genes**2
     pairs = min(genes**2 / 4, values / settings["pair_support"])
-    most = max(settings["k_range"]) if settings["k"] == "auto" else settings["k"]
-    working = DICTIONARY_THREADS * 4 * most * pairs * 8e-6
+    working = DICTIONARY_THREADS * 4 * dictionary_entries(config) * pairs * 8e-6
     if settings["entries"] == "products":  # chance levels are computed from other pairs
         working += 40e-6 * values + 400e-6 * min(values, genes**2 / 2)
     return BASE_MB + 100 + 30e-6 * values + working, 20 + values / 1e6
@@ -140,6 +139,25 @@ def _coded(size: Size, config: dict[str, Any]) -> tuple[float, float]:
     """Return the cost of rules that read the dictionary or the pairs of all panclusters once."""
     memory, minutes = _dictionary(size, config)
     return max(1500, memory / 2), 20 + minutes / 10
+
+
+def _scored(size: Size, config: dict[str, Any]) -> tuple[float, float]:
+    """Return the cost of scores of entries: a block of cells, sums by cluster, and scores of all cells."""
+    genes, entries = selected_genes(size, config), dictionary_entries(config)
+    sums = 24e-6 * panclusters(size, config) * genes + 96e-6 * genes * entries
+    return BASE_MB + 700 + 1e-3 * genes * 0.1 + sums + 60e-6 * size.cells * entries, 15 + size.values / 1e7
+
+
+def _described(size: Size, config: dict[str, Any]) -> tuple[float, float]:
+    """Return the cost of averaging scores: those of all cells, twice, and the table of genes and entries."""
+    genes, entries = selected_genes(size, config), dictionary_entries(config)
+    return BASE_MB + 500 + 40e-6 * size.cells * entries + 1e-3 * genes * entries + 1e-3 * size.cells, 15
+
+
+def dictionary_entries(config: dict[str, Any]) -> int:
+    """Return the largest number of entries that a dictionary of these settings has."""
+    settings = config["dictionary"]
+    return max(settings["k_range"]) if settings["k"] == "auto" else settings["k"]
 
 
 def _targets(size: Size, config: dict[str, Any]) -> tuple[float, float]:
@@ -232,6 +250,10 @@ FORMULAS: dict[str, Callable[[Size, dict[str, Any]], tuple[float, float]]] = {
     "check_edges": _coexpression,
     "read_entries": _coded,
     "enrich_entries": _light,
+    "score_programs": _scored,
+    "describe_programs": _described,
+    "compare_programs": _described,
+    "plot_programs": _light,
     "factorise_expression": _coded,
     "match_genes": _light,
     "find_new_panclusters": _panclust,
@@ -257,6 +279,7 @@ FORMULAS: dict[str, Callable[[Size, dict[str, Any]], tuple[float, float]]] = {
     "transfer_labels": _stream,
     "train_unicoord": models.trained,
     "place_cells": models.coordinates,
+    "annotate_studies": models.annotated,
     "score_unicoord": models.tested,
     "reconfigure_cells": models.coordinates,
     "compare_networks": models.recorrelated,

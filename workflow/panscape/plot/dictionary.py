@@ -12,18 +12,21 @@ import pandas as pd
 from panscape.coscape.dictionary.write import SavedDictionary, read_dictionary
 from panscape.data.files import read_tsv
 from panscape.plot.dictionary_evidence import BLUE, ORANGE, plot_confidence, plot_enrichment
+from panscape.plot.names import entry_labels
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_TEXT = dict.fromkeys(("entry", "gene", "gene_a", "gene_b", "column", "value", "cluster", "factor"), str)
+_TEXT = dict.fromkeys(
+    ("entry", "gene", "gene_a", "gene_b", "column", "value", "cluster", "factor", "name", "top_genes"), str
+)
 COLUMNS = 3  # panels side by side
 
 
 @dataclass(frozen=True)
 class Tables:
-    """Input tables of the figures; the last three may be missing (None)."""
+    """Input tables of the figures; the last four may be missing (None)."""
 
     saved: SavedDictionary
     landscape: str
@@ -36,6 +39,7 @@ class Tables:
     enrichment: pd.DataFrame | None = None
     chance: pd.DataFrame | None = None
     matches: pd.DataFrame | None = None
+    programs: pd.DataFrame | None = None
 
     @classmethod
     def read(cls, given: Mapping[str, Any]) -> Tables:
@@ -49,6 +53,7 @@ class Tables:
             "usage",
             "enrichment",
             "matches",
+            "programs",
         )
         tables = {name: read_tsv(str(given[name]), dtype=_TEXT) for name in single if given.get(name)}
         if given.get("chance"):
@@ -71,10 +76,11 @@ def draw_dictionary(
     from panscape.plot.view import read_view
 
     view = read_view(tables.landscape, units=units)
+    labels = entry_labels(tables.programs, tables.saved.names)
     yield "elbow", plot_elbow(tables.elbow, int(tables.entries.shape[0]))
-    yield "usage-maps", plot_usage_maps(view, tables.saved, tables.entries)
-    yield "usage-labels", plot_usage_labels(tables.usage, tables.saved.names)
-    yield "networks", plot_networks(tables.links, tables.centrality, tables.saved.names)
+    yield "usage-maps", plot_usage_maps(view, tables.saved, tables.entries, labels)
+    yield "usage-labels", plot_usage_labels(tables.usage, labels)
+    yield "networks", plot_networks(tables.links, tables.centrality, labels)
     if tables.chance is not None:
         yield "confidence", plot_confidence(tables.edges, tables.chance, tables.saved.names)
     if tables.enrichment is not None:
@@ -124,7 +130,9 @@ def _panels(count: int, height: float):
     return fig, axes
 
 
-def plot_usage_maps(view, saved: SavedDictionary, entries: pd.DataFrame) -> Figure:
+def plot_usage_maps(
+    view, saved: SavedDictionary, entries: pd.DataFrame, labels: Mapping[str, str] | None = None
+) -> Figure:
     """Draw the landscape once per entry, coloured by its code relative to its largest.
 
     Parameters
@@ -135,6 +143,8 @@ def plot_usage_maps(view, saved: SavedDictionary, entries: pd.DataFrame) -> Figu
         The dictionary.
     entries
         Table of the entries.
+    labels
+        Label of each entry; None: its name.
     """
     from matplotlib.collections import LineCollection
 
@@ -167,30 +177,31 @@ def plot_usage_maps(view, saved: SavedDictionary, entries: pd.DataFrame) -> Figu
             ax.set_aspect("equal", adjustable="datalim")
             ax.spines[["left", "bottom"]].set_visible(False)
             count = int(info.loc[saved.names[k], "n_panclusters"])
-            ax.set_title(f"{saved.names[k]}\nused by {count} panclusters", fontsize=7.5)
+            title = (labels or {}).get(saved.names[k], saved.names[k])
+            ax.set_title(f"{_wrapped(title)}\nused by {count} panclusters", fontsize=7)
         if axes:
             colorbar_outside(fig, axes[min(COLUMNS, len(axes)) - 1], points, "usage / largest")
     return fig
 
 
-def plot_usage_labels(usage: pd.DataFrame, names: list[str], max_labels: int = 12) -> Figure:
+def plot_usage_labels(usage: pd.DataFrame, labels: Mapping[str, str], max_labels: int = 12) -> Figure:
     """Draw how much more (or less) each entry is used in panclusters of each label than expected.
 
     Parameters
     ----------
     usage
         Mean usage per label and entry.
-    names
-        Names of the entries.
+    labels
+        Label of each entry, in their order.
     max_labels
         Maximum number of labels of a column.
     """
     from panscape.plot.palette import DIVERGING
-    from panscape.plot.style import DOUBLE, colorbar_outside, new_figure, style
+    from panscape.plot.style import DOUBLE, colorbar_outside, new_figure, plain_text, style
 
-    labels = usage[usage["value"] != "mean"]
+    names, given = list(labels), usage[usage["value"] != "mean"]
     parts = []
-    for column, part in labels.groupby("column", sort=False):
+    for column, part in given.groupby("column", sort=False):
         common = part.groupby("value")["expected"].first().nlargest(max_labels).index
         # a column of one value is not informative
         if len(common) > 1:
@@ -200,19 +211,19 @@ def plot_usage_labels(usage: pd.DataFrame, names: list[str], max_labels: int = 1
         height = 1.3 + 0.11 * len(names)
         fig = new_figure(DOUBLE, height * max(len(parts), 1))
         for row, (column, table) in enumerate(parts):
-            expected = labels[labels["column"] == column].groupby("value")["expected"].first()
+            expected = given[given["column"] == column].groupby("value")["expected"].first()
             table = table.reindex(names)
             ratio = np.log2((table + 0.01) / (expected[table.columns] + 0.01))
             ax = fig.add_subplot(len(parts), 1, row + 1)
             image = ax.imshow(ratio, cmap=DIVERGING, vmin=-3, vmax=3, aspect="auto")
             ax.set_xticks(range(table.shape[1]), table.columns, rotation=40, ha="right")
-            ax.set_yticks(range(len(names)), names)
+            ax.set_yticks(range(len(names)), [plain_text(labels[name]) for name in names])
             ax.set_title(f"Usage by {column}")
             colorbar_outside(fig, ax, image, "log2 of ratio")
     return fig
 
 
-def plot_networks(links: pd.DataFrame, centrality: pd.DataFrame, names: list[str]) -> Figure:
+def plot_networks(links: pd.DataFrame, centrality: pd.DataFrame, labels: Mapping[str, str]) -> Figure:
     """Draw the most central genes of every entry on a circle; thin lines for common neighbours.
 
     Parameters
@@ -221,21 +232,30 @@ def plot_networks(links: pd.DataFrame, centrality: pd.DataFrame, names: list[str
         entry, gene_a, gene_b, weight of the edges.
     centrality
         entry, gene, betweenness.
-    names
-        Names of the entries.
+    labels
+        Label of each entry, in their order.
     """
     from panscape.plot.style import style
 
     with style():
-        fig, axes = _panels(len(names), 2.3)
-        for name, ax in zip(names, axes, strict=True):
+        fig, axes = _panels(len(labels), 2.4)
+        for name, ax in zip(labels, axes, strict=True):
             of_entry = links[links["entry"] == name]
             genes = list(dict.fromkeys([*of_entry["gene_a"], *of_entry["gene_b"]]))
             table = centrality[centrality["entry"] == name]
             genes = [gene for gene in table["gene"] if gene in set(genes)] or list(table["gene"].head(1))
             _draw_network(ax, of_entry, genes, table.set_index("gene")["betweenness"])
-            ax.set_title(name)
+            ax.set_title(_wrapped(labels[name]), fontsize=7)
     return fig
+
+
+def _wrapped(label: str) -> str:
+    """Return a label in lines of a panel's width."""
+    from textwrap import fill
+
+    from panscape.plot.style import plain_text
+
+    return fill(plain_text(label), 36)
 
 
 def _draw_network(ax: Axes, links: pd.DataFrame, genes: list[str], betweenness: pd.Series) -> None:

@@ -15,6 +15,19 @@ if TYPE_CHECKING:
 CIS, TRANS = "#0072B2", "#b8b8b8"
 NOTHING = "There are no links: they need RNA, accessibility and the genes' places (metacells.genes)."
 
+METHODS = {
+    "coem": "COEM (learned), spectral",
+    "pca_lsi": "PCA + LSI, spectral",
+    "wnn": "weighted neighbours, spectral",
+    "rna": "RNA only, spectral",
+    "atac": "accessibility only, spectral",
+    "kmeans": "k-means on the embedding",
+    "archetypal": "archetypal analysis",
+    "random": "random groups",
+    "single cells": "single cells",
+}
+"""Method of grouping -> its name in figures, tables and claims."""
+
 
 def plot_links(links: pd.DataFrame, evidence: pd.DataFrame) -> Figure:
     """Draw correlations within reach with their nulls, by method and by distance."""
@@ -74,7 +87,9 @@ def panel_titles(table: pd.DataFrame) -> dict[str, str]:
     """
     column = table["conditioned_on"].fillna("")
     return {
-        method: f"{method}\n(conditioned on {label})" if label else method
+        method: f"{METHODS.get(method, method)}\n(conditioned on {label})"
+        if label
+        else METHODS.get(method, method)
         for method, label in zip(table["method"], column, strict=True)
     }
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pandas as pd
+
 AGE = "rho_age"
 """Spearman's rho of pseudotime with age, on the clusters reached in all spaces (main statistic)."""
 REACHED = "rho_age_reached"
@@ -66,3 +68,35 @@ def label(statistic: str) -> str:
     if statistic.startswith(_OF_STUDY):
         return f"pseudotime with age within {statistic.removeprefix(_OF_STUDY)} (ρ)"
     return LABELS.get(statistic, statistic)
+
+
+def entry_labels(programs: pd.DataFrame | None, names: list[str], *, limit: int = 44) -> dict[str, str]:
+    """Return the label of each entry of a dictionary: its best gene set, else its top genes.
+
+    Parameters
+    ----------
+    programs
+        entry, top_genes and, if gene sets were given, name; None gives the names alone.
+    names
+        The entries.
+    limit
+        Maximum number of letters after the entry's number.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"entry": ["entry-01"], "top_genes": ["INS, IAPP"], "name": ["GO_SECRETION"]})
+    >>> entry_labels(table, ["entry-01"])
+    {'entry-01': '01 GO SECRETION: INS, IAPP'}
+    """
+    known = {} if programs is None else {row["entry"]: row for row in programs.to_dict("records")}
+    labels = {}
+    for name in names:
+        row = known.get(name, {})
+        term, genes = (row.get(key) if isinstance(row.get(key), str) else "" for key in ("name", "top_genes"))
+        term = term.replace("_", " ")
+        room = limit - len(genes) - 2
+        if term and len(term) > max(room, 16):
+            term = f"{term[: max(room, 16) - 1]}…"
+        text = ": ".join(part for part in (term, genes) if part)
+        labels[name] = f"{name.removeprefix('entry-')} {text}" if text else name
+    return labels

@@ -192,8 +192,20 @@ def _genes_panel(
     if highlight:
         ax.legend(loc="upper left", bbox_to_anchor=(1.0, 1))
     else:
-        for gene in np.argsort(-np.square(loadings).sum(axis=1), kind="stable")[:12]:
+        strongest = np.argsort(-np.square(loadings).sum(axis=1), kind="stable")[:12]
+        for gene in _labelled(loadings, strongest):
             ax.annotate(str(names[gene]), loadings[gene], fontsize=6)
     ax.axhline(0, color=GREY, linewidth=0.4, zorder=0)
     ax.axvline(0, color=GREY, linewidth=0.4, zorder=0)
     ax.set(xlabel="axis 1 (genes)", ylabel="axis 2 (genes)")
+
+
+def _labelled(loadings: np.ndarray, genes: np.ndarray) -> list[int]:
+    """Return the genes whose labels do not overprint that of an earlier one."""
+    share = loadings / np.where(np.ptp(loadings, axis=0) > 0, np.ptp(loadings, axis=0), 1.0)
+    kept: list[int] = []
+    for gene in genes:
+        # a label is about an eighth of the panel wide and a twentieth high
+        if all((np.abs(share[gene] - share[other]) > (0.13, 0.05)).any() for other in kept):
+            kept.append(int(gene))
+    return kept

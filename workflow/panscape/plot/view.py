@@ -79,15 +79,14 @@ def read_view(
     pseudotime
         ``pseudotime.tsv``, whose intervals and placements are added to the columns; None without.
     """
-    from anndata.io import read_elem
-
+    from panscape.data.elements import read_frame, read_matrix, read_text
     from panscape.data.files import open_h5, read_tsv
 
     with open_h5(path) as file:
-        obs = read_elem(file["obs"])
-        xy = np.asarray(read_elem(file[f"obsm/{LAYOUT}"]), dtype=float)[:, :2]
-        graph = read_elem(file["obsp/connectivities"])
-        root = str(read_elem(file["uns/root"])) if "uns/root" in file else None
+        obs = read_frame(file["obs"])
+        xy = np.asarray(file[f"obsm/{LAYOUT}"][:, :2], dtype=float)
+        graph = read_matrix(file["obsp/connectivities"])
+        root = read_text(file["uns/root"]) if "uns/root" in file else None
     if pseudotime is not None:
         places = read_tsv(pseudotime, dtype={"cluster": str, PLACEMENT: str}).set_index("cluster")
         places = places.reindex(obs.index)

@@ -5,11 +5,13 @@ Reads the tables ``preprocess/{study}/qc.tsv`` with the standard library only, s
 
 from __future__ import annotations
 
+import contextlib
 import csv
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from panscape.data import digests
 from panscape.errors import Problem, UserError
 
 HALF = 0.5  # of the chosen cells: if more are lost, quality control is the likely cause
@@ -132,8 +134,13 @@ def read_tables(log: str | Path, studies: Iterable[str] = ()) -> list[Rows]:
     paths = [path for name in studies if (path := folder / name / "qc.tsv").is_file()]
     tables: list[Rows] = []
     for path in paths or sorted(folder.glob("*/qc.tsv")):
-        with open(path, newline="", encoding="utf-8") as handle:
-            tables.append(list(csv.DictReader(handle, delimiter="\t")))
+        # a damaged table must not hide the error that it would explain
+        with contextlib.suppress(UserError, OSError, ValueError, csv.Error):
+            digests.check(path)
+            with open(path, newline="", encoding="utf-8") as handle:
+                rows = list(csv.DictReader(handle, delimiter="\t"))
+            if rows and all(None not in row and None not in row.values() for row in rows):
+                tables.append(rows)
     return tables
 
 

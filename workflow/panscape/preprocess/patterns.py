@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 
-from panscape.errors import fail
+from panscape.data.expressions import compiled, found_in
 
 GROUPS = ("mitochondrial", "ribosomal")
 
@@ -50,15 +49,9 @@ def gene_group(names: Sequence[str], expression: str, where: str = "pattern") ->
     Raises
     ------
     UserError
-        If the regular expression is invalid.
+        If the regular expression is invalid, or takes too long.
     """
-    try:
-        compiled = re.compile(expression)
-    except re.error as error:
-        raise fail(
-            where, f"{expression!r} is not a regular expression ({error})", "write e.g. '^MT-'"
-        ) from error
-    return np.fromiter((compiled.search(name) is not None for name in names), dtype=bool, count=len(names))
+    return found_in(names, compiled(expression, where, "write e.g. '^MT-'"), where)
 
 
 def exclusions(names: Sequence[str], exclude: Sequence[str], species: str) -> pd.DataFrame:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from panscape.data.counts import Counts, CountsWriter
+from panscape.data.counts import RARE, Counts, CountsWriter
 from panscape.data.files import SPOOL, atomic
 from panscape.data.readers.genes import GeneMap
 from panscape.data.readers.integers import check_counts, check_logged
@@ -184,7 +184,8 @@ def _rewrite(
         table = pd.concat([obs.drop(columns=[*MEASURES, "study"], errors="ignore"), made], axis=1)
         table.insert(0, "study", pd.Categorical(np.repeat(study, len(table))))
         table.index = table.index.astype(str).rename("cell")
-        writer.finish(table, pd.DataFrame(index=pd.Index(genes, name="gene")))
+        rare = {RARE: source.genes[~enough].to_numpy(dtype=str)} if not enough.all() else {}
+        writer.finish(table, pd.DataFrame(index=pd.Index(genes, name="gene")), rare)
 
 
 def _gene_table(genes: pd.Index, moments: np.ndarray, n_cells: int) -> pd.DataFrame:

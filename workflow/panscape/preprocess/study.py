@@ -95,6 +95,7 @@ def filter_study(
         genes=own,
         obs=obs,
         kept=keep,
+        age_unit=age_unit,
     )
     found = genes.table.assign(counts=sums)
     return dataclasses.replace(result, kept=kept, orthologues=found, understood=line)

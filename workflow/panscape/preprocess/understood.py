@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from panscape.data.known_genes import CLEAR, known_share, recognised
+from panscape.data.labels import class_name
 from panscape.data.readers.genes import GeneMap
 from panscape.data.readers.metadata import cell_table
 from panscape.data.readers.source import Source
+from panscape.data.roles import not_taken, taken
 from panscape.preprocess.measures import sample_cells
 from panscape.preprocess.patterns import gene_group, pattern
 
@@ -47,6 +48,16 @@ class Understood:
         Classes of each mapped label that is not a number.
     ages
         Lowest and highest age in the unit of the collection, NaN without ages.
+    unit
+        That unit; "" if none is given.
+    roles
+        Column (or constant) that each annotation is taken from.
+    not_taken
+        Role of each column of the file that has the name of one which no annotation takes.
+    left_out
+        Numbers of features that are not genes, by type.
+    flags
+        Values of annotations that are 0 and 1 only.
     """
 
     study: str
@@ -63,11 +74,19 @@ class Understood:
     in_sheet: float
     labels: Mapping[str, tuple[str, ...]]
     ages: tuple[float, float]
+    unit: str = ""
+    roles: Mapping[str, str] = field(default_factory=dict)
+    not_taken: Mapping[str, str] = field(default_factory=dict)
+    left_out: Mapping[str, int] = field(default_factory=dict)
+    flags: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def row(self) -> dict[str, Any]:
         """Return the values as a row of a table; quantiles and ages in columns of their own."""
         values = asdict(self)
         labels = values.pop("labels")
+        del values["flags"]
+        for name in ("roles", "not_taken", "left_out"):
+            values[name] = _pairs(values[name])
         for name in ("counts", "detected"):
             values |= dict(zip((f"{name}_{q}" for q in (10, 50, 90)), values.pop(name), strict=True))
         values["age_low"], values["age_high"] = values.pop("ages")
@@ -85,6 +104,7 @@ def understand(
     genes: GeneMap,
     obs: pd.DataFrame,
     kept: np.ndarray | None,
+    age_unit: str | None = None,
 ) -> Understood:
     """Return what was understood of a study, from its header, annotations and a sample of its cells.
 
@@ -100,13 +120,16 @@ def understand(
         From :func:`panscape.data.readers.metadata.read_metadata`.
     kept
         Mask of the cells that `keep` selects; None: all.
+    age_unit
+        Unit of the collection's ages.
 
     Raises
     ------
     UserError
         If the file is damaged.
     """
-    in_sheet = cell_table(dict(study), source, where).attrs.get("in_sheet", float("nan"))
+    table = cell_table(dict(study), source, where)
+    roles = taken(study.get("obs") or {})
     kept = np.ones(len(obs), dtype=bool) if kept is None else kept
     weights = np.ones((len(genes.names), 1))
     _, sums, detected = sample_cells(
@@ -125,13 +148,24 @@ def understand(
         n_mito=int(gene_group(genes.names, pattern("mitochondrial", species)).sum()),
         counts=_quantiles(sums[:, 0]),
         detected=_quantiles(detected),
-        in_sheet=in_sheet,
+        in_sheet=table.attrs.get("in_sheet", float("nan")),
         labels={
             name: tuple(sorted(map(str, obs[name][kept].dropna().unique())))
             for name in obs
             if not pd.api.types.is_numeric_dtype(obs[name])
         },
         ages=(float(ages.min()), float(ages.max())) if len(ages) else (float("nan"), float("nan")),
+        unit=age_unit or "",
+        roles=roles,
+        not_taken=not_taken(table, roles),
+        left_out=source.left_out,
+        flags={
+            name: tuple(sorted(map(class_name, found)))
+            for name in obs
+            if name != "age"
+            and (found := set(obs[name][kept].dropna().unique())) <= {0, 1, "0", "1"}
+            and found
+        },
     )
 
 
@@ -145,62 +179,6 @@ def _quantiles(values: np.ndarray) -> tuple[float, float, float]:
 def _classes(known: Sequence[str]) -> str:
     more = f" and {len(known) - SHOWN} more" if len(known) > SHOWN else ""
     return ", ".join(known[:SHOWN]) + more
-
-
-def doubts(seen: Sequence[Understood]) -> Iterator[str]:
-    """Yield warnings of what was probably not intended, with what to write instead.
-
-    Parameters
-    ----------
-    seen
-        All studies of a collection.
-    """
-    for item in seen:
-        if item.known < CLEAR / 10 and item.n_genes >= 30:
-            yield (
-                f"{item.study}: none or few of its {item.n_genes} genes ({', '.join(item.genes)}, ...) are "
-                f"known genes of {item.species}: check species, orientation, genes.column and genes.mapping"
-            )
-        if item.in_sheet < 0.5:
-            yield (
-                f"{item.study}: only {item.in_sheet:.0%} of its cells are in the metadata sheet: check that "
-                "it is of this sample, and metadata.strip, prefix and suffix"
-            )
-    yield from _alike(seen)
-    yield from _ages(seen)
-
-
-def _alike(seen: Sequence[Understood]) -> Iterator[str]:
-    """Yield warnings of classes that differ in capitals, punctuation or a plural only."""
-    for name in sorted({name for item in seen for name in item.labels}):
-        written: dict[str, dict[str, str]] = {}
-        for item in seen:
-            for label in item.labels.get(name, ()):
-                written.setdefault(_spoken(label), {}).setdefault(label, item.study)
-        for kinds in written.values():
-            if len(kinds) > 1:
-                told = " and ".join(f"{label!r} ({study})" for label, study in kinds.items())
-                first, *others = kinds
-                pairs = ", ".join(f"{other!r}: {first!r}" for other in others)
-                yield f"obs.{name}: {told} are different classes; if not, write values: {{{pairs}}}"
-
-
-def _spoken(label: str) -> str:
-    """Return a label without capitals, punctuation and plural; CD4+ and CD4- differ."""
-    return re.sub(r"(?!\+|-(?!\w))[\W_]", "", label.lower()).removesuffix("s")
-
-
-def _ages(seen: Sequence[Understood]) -> Iterator[str]:
-    """Yield a warning of ages of which one study's are ten times those of another: probably two units."""
-    aged = [item for item in seen if item.ages[1] > 0]
-    if len(aged) < 2:
-        return
-    young, old = min(aged, key=lambda item: item.ages[1]), max(aged, key=lambda item: item.ages[0])
-    if old.ages[0] > 10 * young.ages[1]:
-        yield (
-            f"obs.age: {young.study} has ages up to {young.ages[1]:g}, {old.study} from {old.ages[0]:g} on: "
-            "if these are two units, write that of each study, e.g. age: {column: ..., unit: hours}"
-        )
 
 
 def transposed(item: Understood, cells: Sequence[str]) -> str | None:
@@ -217,7 +195,7 @@ def transposed(item: Understood, cells: Sequence[str]) -> str | None:
 
 
 def as_text(seen: Sequence[Understood]) -> str:
-    """Return a table with one line per study, and the classes of labels side by side."""
+    """Return a table with one line per study, labels side by side, and what of the files is taken as what."""
     table = pd.DataFrame(
         {
             "study": item.study,
@@ -230,7 +208,7 @@ def as_text(seen: Sequence[Understood]) -> str:
             "counts a cell": _between(item.counts),
             "genes a cell": _between(item.detected),
             "in sheet": "-" if np.isnan(item.in_sheet) else f"{item.in_sheet:.0%}",
-            "age": "-" if np.isnan(item.ages[0]) else f"{item.ages[0]:g} to {item.ages[1]:g}",
+            "age": "-" if np.isnan(item.ages[0]) else f"{item.ages[0]:g} to {item.ages[1]:g} {item.unit}",
         }
         for item in seen
     )
@@ -242,7 +220,20 @@ def as_text(seen: Sequence[Understood]) -> str:
     for name in sorted({name for item in seen for name in item.labels}):
         of = [f"{item.study}: {_classes(item.labels[name])}" for item in seen if item.labels.get(name)]
         lines.append(f"{name}:  " + ";  ".join(of))
+    for title, pairs in (
+        ("taken", lambda item: _pairs(item.roles, " from ")),
+        ("not taken", lambda item: _pairs(item.not_taken, " as ")),
+        ("left out", lambda item: ", ".join(f"{number:,} {kind}" for kind, number in item.left_out.items())),
+    ):
+        of = [f"{item.study}: {text}" for item in seen if (text := pairs(item))]
+        lines += [f"{title}:  " + ";  ".join(of)] if of else []
     return "\n".join(["Understood (quantiles 10, 50 and 90 % of a sample):", *lines])
+
+
+def _pairs(values: Mapping[str, Any], between: str = ": ") -> str:
+    return ", ".join(
+        str(name) if name == value else f"{name}{between}{value}" for name, value in values.items()
+    )
 
 
 def _between(values: tuple[float, float, float]) -> str:

@@ -138,6 +138,27 @@ def cite(keys: Iterable[str]) -> list[str]:
     return [entries()[key].text for key in dict.fromkeys(keys)]
 
 
+def bibtex(keys: Iterable[str]) -> str:
+    """Return the BibTeX entries of references, each once, in the order of their keys.
+
+    Raises
+    ------
+    KeyError
+        If a key is not in the bibliography.
+
+    Examples
+    --------
+    >>> bibtex(["hie2019coscape"]).splitlines()[0]
+    '@article{hie2019coscape,'
+    """
+    kept = _FIELDS - {"keywords", "annote", "package"}
+    texts = []
+    for one in (entries()[key] for key in dict.fromkeys(keys)):
+        fields = [f"  {name} = {{{value}}}," for name, value in one.fields.items() if name in kept]
+        texts.append("\n".join([f"@{one.kind}{{{one.key},", *fields, "}", ""]))
+    return "\n".join(texts)
+
+
 def of_software(names: Iterable[str]) -> list[str]:
     """Return the keys of the references of packages, by package name."""
     known = {one.fields["package"]: key for key, one in entries().items() if "package" in one.fields}

@@ -96,7 +96,25 @@ class Fold:
     block: str = field(default="fold", init=False)
 
 
-Block = Paragraph | Heading | Table | Picture | Gallery | Fold
+@dataclass(frozen=True)
+class Files:
+    """A line of links to files beside the report: (title, path relative to the report)."""
+
+    text: str
+    links: tuple[tuple[str, str], ...]
+    block: str = field(default="files", init=False)
+
+
+@dataclass(frozen=True)
+class Listing:
+    """Text to copy or download as it is, under a file name."""
+
+    text: str
+    file: str
+    block: str = field(default="listing", init=False)
+
+
+Block = Paragraph | Heading | Table | Picture | Gallery | Fold | Files | Listing
 
 
 def table(

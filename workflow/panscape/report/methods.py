@@ -28,6 +28,8 @@ class Methods:
         Prose, one paragraph per stage.
     references
         Those of the methods in the order of their first mention, then those of the software.
+    bibtex
+        The same as BibTeX.
     settings
         Columns `key`, `value`, `meaning`.
     software
@@ -38,6 +40,7 @@ class Methods:
 
     paragraphs: tuple[str, ...]
     references: tuple[str, ...]
+    bibtex: str
     settings: pd.DataFrame
     software: pd.DataFrame
     departures: pd.DataFrame
@@ -62,10 +65,12 @@ def methods(results: Results, sections: Sequence[Section]) -> Methods:
     closing += " and the departures from the published methods" if len(differing) else ""
     closing += " are listed in methods.md."
     keys = [key for section in ran for key in section.cited(results)]
-    references = bibliography.cite([*keys, *bibliography.of_software(software["software"])])
+    keys += bibliography.of_software(software["software"])
+    references = bibliography.cite(keys)
     paragraphs = [opening, *(text for text in texts if text), closing]
     settings = parameters(used(results))
-    return Methods(tuple(paragraphs), tuple(references), settings, software, differing)
+    text = bibliography.bibtex(keys)
+    return Methods(tuple(paragraphs), tuple(references), text, settings, software, differing)
 
 
 def departures(config: Mapping[str, Any], stages: Sequence[str]) -> pd.DataFrame:

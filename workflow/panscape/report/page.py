@@ -11,8 +11,12 @@ import pandas as pd
 
 from panscape import __version__
 from panscape.data.files import atomic
-from panscape.report.blocks import Block, Fold, Heading, Paragraph, Table, table
-from panscape.report.format import count, duration
+from panscape.report.archive import write_archive
+from panscape.report.blocks import Block, Fold, Gallery, Heading, Listing, Paragraph, Picture, Table, table
+from panscape.report.explorer.embed import explorer
+from panscape.report.first_screen import first_screen, once
+from panscape.report.format import count, duration, listing, plural
+from panscape.report.glossary import WORDS, explainer
 from panscape.report.methods import Methods, markdown, methods
 from panscape.report.results import Results
 from panscape.report.run import runtimes
@@ -22,16 +26,23 @@ TEMPLATES = Path(__file__).parent / "templates"
 
 
 def write_report(
-    results: Results, html: str | Path, text: str | Path, *, sections: Sequence[Section] | None = None
+    results: Results,
+    html: str | Path,
+    text: str | Path,
+    *,
+    archive: str | Path | None = None,
+    sections: Sequence[Section] | None = None,
 ) -> None:
-    """Write ``report.html`` and ``methods.md``.
+    """Write ``report.html``, ``methods.md`` and ``report.zip``.
 
     Parameters
     ----------
     results
         The files of the collection's results and its configuration.
     html, text
-        Where to write the page and the Methods.
+        Where to write the page and the Methods: in the folder of the results.
+    archive
+        Where to write a zip of both with the files they link to; None for no zip.
     sections
         Sections to use instead of :data:`panscape.report.sections.SECTIONS`.
     """
@@ -43,6 +54,8 @@ def write_report(
         scratch.write_text(page(results, shown, description), encoding="utf-8")
     with atomic(text) as scratch:
         scratch.write_text(markdown(description, title(results)), encoding="utf-8")
+    if archive is not None:
+        write_archive(archive, Path(html).parent, [Path(html).name, Path(text).name])
 
 
 def title(results: Results) -> str:
@@ -71,10 +84,21 @@ def page(results: Results, sections: Sequence[Section], description: Methods) ->
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    explain = explainer()
     environment.filters["code"] = _code
+    environment.filters["prose"] = lambda text: explain(_code(text))
+    top = first_screen(results)
     shown = [section for section in sections if section.shown(results)]
     chapters = [
-        *(_chapter(section.name, section.title, section.content(results)) for section in shown),
+        *(
+            _chapter(
+                section.name,
+                section.title,
+                section.content(results),
+                section.headline(results) if section.ran(results) else (),
+            )
+            for section in shown
+        ),
         _chapter("run", "Parameters, versions, time and memory", _run(results, description)),
         _chapter("methods", "Methods to copy", _methods(description)),
     ]
@@ -84,9 +108,10 @@ def page(results: Results, sections: Sequence[Section], description: Methods) ->
     return environment.get_template("report.html.j2").render(
         title=title(results),
         introduction=introduction,
-        summary=summary(results, sections),
-        headline=_headline_table(results),
-        chapters=chapters,
+        top=top,
+        explorer=explorer(results),
+        glossary=WORDS,
+        chapters=once(chapters, [top["picture"]]),
         version=__version__,
     )
 
@@ -100,23 +125,50 @@ def _code(text: str) -> str:
 
 
 def summary(results: Results, sections: Sequence[Section]) -> list[str]:
-    """Return the sentences at the top of the report, stage by stage."""
+    """Return the sentences that the chapters begin with, stage by stage."""
     return [
         sentence for section in sections if section.ran(results) for sentence in section.headline(results)
     ]
 
 
-def _headline_table(results: Results) -> Table | None:
-    from panscape.report.sections import landscape_tables
+def _chapter(
+    name: str, heading: str, blocks: Sequence[Block], headline: Sequence[str] = ()
+) -> Mapping[str, Any]:
+    """Return a chapter: sentences and warnings in sight, the rest collapsed until the reader opens it."""
+    warnings: list[Block] = [
+        block for block in blocks if isinstance(block, Paragraph) and block.kind == "warning"
+    ]
+    rest = [block for block in blocks if block not in warnings]
+    if not headline and all(isinstance(block, Paragraph) for block in rest):
+        warnings, rest = [*warnings, *rest], []
+    said = {" ".join(text.split()) for text in headline}
+    return {
+        "name": name,
+        "title": heading,
+        "headline": list(headline),
+        "warnings": [block for block in warnings if " ".join(getattr(block, "text", "").split()) not in said],
+        "blocks": rest,
+        "content": contents(rest),
+    }
 
-    if not results.has(landscape_tables.STATISTICS):
-        return None
-    shown = landscape_tables.spaces_table(results)
-    return shown if shown.rows else None
 
+def contents(blocks: Sequence[Block]) -> str:
+    """Return what a collapsed chapter has: ``3 figures and 1 table``.
 
-def _chapter(name: str, heading: str, blocks: Sequence[Block]) -> Mapping[str, Any]:
-    return {"name": name, "title": heading, "blocks": list(blocks)}
+    Examples
+    --------
+    >>> contents([Table(("a",), (), (False,)), Paragraph("text")])
+    '1 table'
+    """
+    every = list(blocks)
+    for block in every:  # grows by the blocks inside blocks
+        every += block.blocks if isinstance(block, Fold) else ()
+        every += block.pictures if isinstance(block, Gallery) else ()
+    pictures = sum(isinstance(block, Picture) for block in every)
+    tables = sum(isinstance(block, Table) for block in every)
+    parts = [plural(pictures, "figure")] if pictures else []
+    parts += [plural(tables, "table")] if tables else []
+    return listing(parts) or "Details"
 
 
 def _run(results: Results, description: Methods) -> list[Block]:
@@ -176,6 +228,7 @@ def _methods(description: Methods) -> list[Block]:
         Paragraph("The same text, with all parameters, is in methods.md beside this report.", "note"),
         *(Paragraph(text) for text in description.paragraphs),
         table(references, titles={"no": ""}, caption="References."),
+        Fold("References as BibTeX", (Listing(description.bibtex, "references.bib"),)),
         *_departures(description),
     ]
 

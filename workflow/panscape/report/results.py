@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import base64
 import fnmatch
-import re
-import struct
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -15,10 +12,9 @@ import pandas as pd
 
 from panscape.data.files import read_tsv
 from panscape.report.blocks import Picture
+from panscape.report.images import embedded
 
 CAPTIONS = Path(__file__).resolve().parents[2] / "report"
-LARGEST_SVG = 250_000  # bytes; larger figures are embedded as PNG
-_PNG_DPI = 200
 
 
 @dataclass(frozen=True)
@@ -134,7 +130,7 @@ class Results:
         return sorted(stem for stem in stems if _fits(stem, pattern))
 
     def picture(self, stem: str, title: str, *, caption: str | None = None) -> Picture:
-        """Embed a figure: its SVG, or its PNG where the SVG is too large for a browser.
+        """Embed a figure: its PNG with a palette, or its SVG where that is smaller.
 
         Parameters
         ----------
@@ -146,16 +142,10 @@ class Results:
             Caption of the figure; None for none.
         """
         there = {kind: f"{stem}.{kind}" for kind in ("svg", "png", "pdf") if f"{stem}.{kind}" in self.files}
-        svg, png = there.get("svg"), there.get("png")
-        if svg and (not png or self.path(svg).stat().st_size <= LARGEST_SVG):
-            data = self.path(svg).read_bytes()
-            kind, width = "svg+xml", _svg_width(data)
-        elif png:
-            data = self.path(png).read_bytes()
-            kind, width = "png", round(struct.unpack(">I", data[16:20])[0] / _PNG_DPI * 96)
-        else:
+        svg, png = (self.path(there[kind]).read_bytes() if kind in there else None for kind in ("svg", "png"))
+        if svg is None and png is None:
             raise KeyError(f"the report was not given the figure {stem}")
-        uri = f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
+        uri, width = embedded(svg, png)
         return Picture(uri, width, title, caption or "", tuple(there.values()))
 
     def _matches(self, name: str) -> list[str]:
@@ -173,11 +163,3 @@ def caption(name: str) -> str:
     """Return the caption of a figure from ``workflow/report/<name>.rst`` as plain text."""
     text = (CAPTIONS / f"{name}.rst").read_text(encoding="utf-8")
     return " ".join(text.replace("**", "").replace("``", "").replace("*", "").split())
-
-
-def _svg_width(data: bytes) -> int:
-    width = re.search(rb'<svg[^>]*?\bwidth="([0-9.]+)(pt|px|in)?"', data[:4000])
-    if not width:
-        return 600
-    scale = {b"pt": 4 / 3, b"in": 96.0}.get(width[2] or b"px", 1.0)
-    return round(float(width[1]) * scale)

@@ -42,6 +42,7 @@ STAGES = (
     "coexpression",
     "landscape",
     "dictionary",
+    "programs",
     "project",
     "overlap",
     "sivae",

@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 
 from panscape import seeds
-from panscape.data.labels import hyphenated
+from panscape.data.labels import hyphenated, id_fault
+from panscape.data.text import as_yaml
 from panscape.errors import Problem, UserError, fail
 from panscape.log import logger
 from panscape.settings import FromMapping, Renamed
@@ -24,6 +25,7 @@ HALVES = ("half-a", "half-b")
 COPY = "-copy-"
 """In the names of further thinnings of a bin: the same cells, thinned anew."""
 RESERVED = ("jobs", "figures")  # folder names used by the stage
+LONGEST = 200  # characters; 255 bytes are possible, and some files append to the name
 COLUMNS = (
     "line", "name", "n_cells", "n_bins", "bin_cells", "discarded", "depth", "detected", "composition",
     "thinned_to", "models", "job", "status",
@@ -218,7 +220,7 @@ def file_names(named: Mapping[str, Iterable[str]]) -> dict[tuple[str, str], str]
     Raises
     ------
     UserError
-        If two lines would have the same files.
+        If two lines would have the same files, or a name is too long for them.
 
     Examples
     --------
@@ -234,13 +236,15 @@ def file_names(named: Mapping[str, Iterable[str]]) -> dict[tuple[str, str], str]
         short = slug(f"{study}-{name}" if name in shared else name)
         known = first.setdefault(short.lower(), (study, name))
         if known != (study, name):
-            problems.append(
-                Problem(
-                    f"studies[{study}].obs.line",
-                    f"{name!r} and {known[1]!r} of study {known[0]} would have the same files ({short})",
-                    "rename one with obs.line.values",
-                )
-            )
+            what = f"{name!r} and {known[1]!r} of study {known[0]} would have the same files ({short})"
+            values = f"{{{as_yaml(name)}: {short}-{len(problems) + 2}}}"
+            fix = f"rename one: line: {{column: ..., values: {values}}}"
+            problems.append(Problem(f"studies[{study}].obs.line", what, fix))
+        elif why := id_fault(short, LONGEST):
+            where = f"studies[{study}].obs.line"
+            what = f"{short[:60]!r} cannot be the name of files ({why})"
+            fix = f"rename it: line: {{column: ..., values: {{{as_yaml(name)}: line-{len(problems) + 1}}}}}"
+            problems.append(Problem(where, what, fix))
         slugs[study, name] = short
     if problems:
         raise UserError(problems)

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from panscape.sivae.bins import Bin
 from panscape.sivae.settings import SivaeSettings
-from panscape.training.batches import batches
+from panscape.training.batches import Batches
 
 
 @dataclass(frozen=True)
@@ -78,12 +78,8 @@ def stack_cells(bins: Sequence[Bin], test: bool, settings: SivaeSettings, device
     )
 
 
-def batch_rows(
-    bins: Sequence[Bin], count: Sequence[int], size: int, seed: int, step: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return the mini-batch of every model in a step, and the weights of the cells.
-
-    Each model iterates over its cells by epochs, in batches of nearly equal size.
+def batch_orders(bins: Sequence[Bin], count: Sequence[int], size: int, seed: int) -> list[Batches]:
+    """Return the mini-batches of every model, over epochs of its cells, in batches of nearly equal size.
 
     Parameters
     ----------
@@ -95,6 +91,20 @@ def batch_rows(
         Maximum number of cells per batch.
     seed
         Seed of the order.
+    """
+    return [
+        Batches(n, -(-n // -(-n // size)), seed, "sivae", bin_.line, bin_.name)
+        for bin_, n in zip(bins, count, strict=True)
+    ]
+
+
+def batch_rows(orders: Sequence[Batches], step: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the mini-batch of every model in a step, and the weights of the cells.
+
+    Parameters
+    ----------
+    orders
+        From :func:`batch_orders`.
     step
         Index of the step.
 
@@ -105,12 +115,7 @@ def batch_rows(
     weight
         float32, (M, B): 1 / number of cells in the model's batch, 0 where padded.
     """
-    drawn = []
-    for bin_, n in zip(bins, count, strict=True):
-        parts = -(-n // size)
-        epoch, part = divmod(step, parts)
-        order = batches(n, -(-n // parts), seed, epoch, "sivae", bin_.line, bin_.name)
-        drawn.append(order[part])
+    drawn = [order.at(step) for order in orders]
     widest = max(map(len, drawn))
     rows = np.zeros((len(drawn), widest), np.int64)
     weight = np.zeros(rows.shape, np.float32)

@@ -14,7 +14,7 @@ from panscape.sivae.initialise import as_tensor, start_linear_paths
 from panscape.sivae.losses import gene_divergence, interpretability, weighted
 from panscape.sivae.module import Sivae, Sizes, normal
 from panscape.sivae.settings import SivaeSettings
-from panscape.sivae.stack import Cells, batch_rows, stack_cells
+from panscape.sivae.stack import Cells, batch_orders, batch_rows, stack_cells
 from panscape.training.best import Best
 from panscape.training.distributions import normal_kl
 from panscape.training.optimiser import AdamW
@@ -47,6 +47,7 @@ class SivaeTask:
     def __init__(self, bins: Sequence[Bin], settings: SivaeSettings, seed: int, device: torch.device):
         self.bins, self.settings, self.seed, self.device = list(bins), settings, seed, device
         self.train = stack_cells(bins, False, settings, device)
+        self.orders = batch_orders(bins, self.train.count, settings.batch_size, seed)
         has_test = all(bin_.test.any() for bin_ in bins)
         self.test = stack_cells(bins, True, settings, device) if has_test else None
         self.features = self._features() if settings.gene_wise else None
@@ -144,7 +145,7 @@ class SivaeTask:
     def _cells(self, part: int, within: int, number: int) -> dict[str, Tensor]:
         """Return the loss terms of a batch of cells, with free weights (part 0) or the genes (part 2)."""
         settings, free = self.settings, part == 0
-        rows, weight = batch_rows(self.bins, self.train.count, settings.batch_size, self.seed, number)
+        rows, weight = batch_rows(self.orders, number)
         batch = self.train.take(rows)
         weight = torch.from_numpy(weight).to(self.device)
         seen = self._hidden(batch.inputs, number) if settings.input_dropout else batch.inputs

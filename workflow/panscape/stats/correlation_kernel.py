@@ -7,11 +7,12 @@ bytes.
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 
+from panscape.stats.compiled import compiled
 
-@numba.njit(nogil=True)
+
+@compiled(nogil=True)
 def fill_correlations(products, total, mean, scale, start, r):
     """Compiled :func:`panscape.coscape.coexpression.pair_rows.fill_correlations`."""
     n_rows, n_columns = r.shape
@@ -26,7 +27,7 @@ def fill_correlations(products, total, mean, scale, start, r):
             r[row, at] = -1.0 if value < -1.0 else value
 
 
-@numba.njit(nogil=True)
+@compiled(nogil=True)
 def take_strong(r, start, genes, varies, cutoff):
     """Compiled :func:`panscape.coscape.coexpression.pair_rows.take_strong`."""
     n_rows, n_columns = r.shape
@@ -45,7 +46,7 @@ def take_strong(r, start, genes, varies, cutoff):
     return first[:kept].copy(), second[:kept].copy(), value[:kept].copy()
 
 
-@numba.njit(nogil=True)
+@compiled(nogil=True)
 def add_signal(score, start, genes, detected, n, least, squares, noise):
     """Compiled :func:`panscape.coscape.coexpression.pair_rows.add_signal`."""
     n_rows, n_columns = score.shape

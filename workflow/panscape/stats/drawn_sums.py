@@ -5,11 +5,12 @@ Imported only where needed: compilation takes about a second.
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 
+from panscape.stats.compiled import compiled
 
-@numba.njit(nogil=True)
+
+@compiled(nogil=True)
 def add_drawn_columns(
     starts, rows, data, factor, bins, size, groups, times, unions, parts, total, square, detected, cross,
     first, step,
@@ -61,7 +62,7 @@ def add_drawn_columns(
                         cross[draw, place, union, column] += inside[parts[q], 3 + place, draw]
 
 
-@numba.njit(nogil=True)
+@compiled(nogil=True)
 def add_drawn_products(
     starts, rows, data, factor, bins, groups, times, unions, parts, common, rare, total, first, step
 ):

@@ -5,13 +5,14 @@ Imported only where needed: compilation takes about a second.
 
 from __future__ import annotations
 
-import numba
 import numpy as np
+
+from panscape.stats.compiled import compiled
 
 SUB_VALUES = 100_000  # values per pass, to fit the second-level cache of a core
 
 
-@numba.njit(nogil=True)
+@compiled(nogil=True)
 def add_sparse_products(indptr, indices, data, total, n_sparse, first, step):
     """Add the products of each row's values to ``total[i, j]``, j >= i, for a subset of genes i.
 

@@ -5,13 +5,14 @@ Imported only where needed: compilation takes about a second.
 
 from __future__ import annotations
 
-import numba
 import numpy as np
+
+from panscape.stats.compiled import compiled
 
 PIECE = 64  # rows at a time: 2000 dense columns of them fit in the second-level cache of a core
 
 
-@numba.njit(nogil=True, fastmath={"reassoc", "contract"})
+@compiled(nogil=True, fastmath={"reassoc", "contract"})
 def add_pair_products(indptr, columns, data, factor, bins, rows, groups, times, first, second, total):
     """Add the products of both columns of each pair, by group of rows, to ``total[group, pair]``.
 
@@ -61,7 +62,7 @@ def add_pair_products(indptr, columns, data, factor, bins, rows, groups, times, 
         begin = end
 
 
-@numba.njit(nogil=True)
+@compiled(nogil=True)
 def pair_statistics(total, left, right, noise, detected, n, least, first, second):
     """Return the statistic T of pairs of columns from their sums of products.
 

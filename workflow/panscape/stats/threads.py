@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 import threading
 from collections.abc import Iterator
 from functools import cache
@@ -12,18 +13,32 @@ _lock = threading.Lock()
 _open: list[Any] = []  # the limit of the outermost block of single_threaded, and one None per block in it
 
 
+BRINGS_POOL = ("sklearn", "torch", "numba")  # besides numpy and scipy.linalg
+
+
 @cache
-def _pools():
-    # the search for pools is slow, so its result is cached: import here all libraries that bring one
-    import sklearn.cluster  # noqa: F401
+def _pools(loaded: tuple[str, ...]) -> Any:
+    """Search for the pools of threads, once for each set of libraries that have been loaded."""
     from threadpoolctl import ThreadpoolController
 
     return ThreadpoolController()
 
 
 def limited(threads: int):
-    """Return a context that limits the threads of linear algebra and k-means."""
-    return _pools().limit(limits=threads)
+    """Return a context that limits the threads of linear algebra and k-means.
+
+    It holds for the libraries loaded before: import scikit-learn outside the block, if the block uses it.
+
+    Examples
+    --------
+    >>> with limited(1):
+    ...     from threadpoolctl import threadpool_info
+    ...     {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"}
+    {1}
+    """
+    import scipy.linalg  # noqa: F401  brings a pool of its own, and is needed by nearly everything
+
+    return _pools(tuple(name for name in BRINGS_POOL if name in sys.modules)).limit(limits=threads)
 
 
 @contextlib.contextmanager

@@ -40,6 +40,36 @@ def batches(
     return parts[:-1] if drop_last and len(parts) > 1 and len(parts[-1]) < size else parts
 
 
+class Batches:
+    """Mini-batches of successive epochs; the order of an epoch is drawn once, not at every step.
+
+    Parameters
+    ----------
+    n, size, seed, names
+        See :func:`batches`.
+
+    Examples
+    --------
+    >>> order = Batches(5, 3, 0)
+    >>> order.per_epoch, [len(order.at(step)) for step in range(4)]
+    (2, [3, 2, 3, 2])
+    """
+
+    def __init__(self, n: int, size: int, seed: int, *names: str | int):
+        self.per_epoch = -(-n // size)
+        self._options = (n, size, seed)
+        self._names = names
+        self._epoch: int | None = None
+        self._parts: list[np.ndarray] = []
+
+    def at(self, step: int) -> np.ndarray:
+        """Return the cells of a step, counted from the start of training."""
+        epoch, place = divmod(step, self.per_epoch)
+        if epoch != self._epoch:
+            self._parts, self._epoch = batches(*self._options, epoch, *self._names), epoch
+        return self._parts[place]
+
+
 def held_out(
     n: int, share: float, seed: int, *names: str | int, strata: np.ndarray | None = None
 ) -> np.ndarray:

@@ -110,7 +110,7 @@ def label_baselines(
     n_components, neighbours
         Number of principal components (of the training cells), and of neighbours in k-NN.
     genes
-        Whether to include logistic regression on all genes (slow).
+        Whether to include logistic regression on all genes.
 
     Returns
     -------

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from panscape.data.counts import Counts
+from panscape.data.counts import Counts, rare_genes
 from panscape.data.files import open_h5
 from panscape.errors import fail
 from panscape.log import logger
@@ -28,13 +28,22 @@ class Cells:
         AnnData objects (in memory) or h5ad files with CSR counts, as stage ``preprocess`` writes them.
     counts
         Whether the values must be counts; otherwise they are used as they are.
+    depth
+        Column of obs with the cells' totals over all genes, for parts that have some of them only; None: the
+        one that ``uns["depth"]`` of an AnnData names, or else the totals of X.
 
     Attributes
     ----------
     obs
-        Annotation of all cells (columns that any part has), with ``n_counts``: the total over all genes.
+        Annotation of all cells (columns that any part has), with ``n_counts``: the depth.
     genes
-        Names that all parts have, in the order of the first.
+        Names that all parts have measured, in the order of the first. A gene that a file lists as removed for
+        being detected in too few cells (``uns["rare_genes"]``) was measured, and its counts are read as 0.
+
+    Raises
+    ------
+    UserError
+        For values that are not counts, depths that are not numbers above 0, and parts without a shared gene.
 
     Examples
     --------
@@ -44,25 +53,38 @@ class Cells:
     (2, array([1., 5.]))
     """
 
-    def __init__(self, parts: Sequence, *, counts: bool = True):
-        self._parts = [_Part(part, counts) for part in parts]
+    def __init__(self, parts: Sequence, *, counts: bool = True, depth: str | None = None):
+        self._parts = [_Part(part, counts, depth) for part in parts]
         if not self._parts:
             raise ValueError("no cells")
-        self.genes = self._parts[0].genes
-        for part in self._parts[1:]:
-            self.genes = self.genes[self.genes.isin(part.genes)]
+        self.genes = self._shared()
         if not len(self.genes):
             raise fail(
                 "unicoord", "the studies share no gene", "check genes.column and genes.mapping", few=True
             )
-        total = len(set().union(*(part.genes for part in self._parts)))
-        if len(self.genes) < total:  # a gene that is not measured would be read as zero
-            logger.info(
-                "%s of %s genes are measured in all parts; others are not used", len(self.genes), total
-            )
         self.obs = pd.concat([part.obs for part in self._parts])
         self.totals = self.obs["n_counts"].to_numpy(dtype=np.float64)
         self.starts = np.cumsum([0, *(len(part.obs) for part in self._parts)])
+
+    def _shared(self) -> pd.Index:
+        """Return the genes that all parts have measured, and log what the others cost."""
+        union = self._parts[0].genes
+        for part in self._parts[1:]:
+            union = union.append(part.genes[~part.genes.isin(union)])
+        measured = np.array([union.isin(part.measured) for part in self._parts])
+        shared = union[measured.all(axis=0)]
+        if len(shared) < len(union):  # a gene that is not measured would be read as zero
+            logger.info(
+                "%s of %s genes are measured in all parts; others are not used", len(shared), len(union)
+            )
+        least = int(measured.sum(axis=1).argmin())
+        others = measured[np.arange(len(measured)) != least].all(axis=0).sum()
+        if len(self._parts) > 1 and len(shared) < 0.5 * others:
+            logger.warning(
+                "%s has %s genes; without it, %s instead of %s genes would be shared",
+                self._parts[least].where, measured[least].sum(), others, len(shared),
+            )  # fmt: skip
+        return shared
 
     @classmethod
     def of(cls, data: Any, *, counts: bool = True) -> Cells:
@@ -125,28 +147,50 @@ class Cells:
 class _Part:
     """One AnnData object or file."""
 
-    def __init__(self, source, counts: bool):
+    def __init__(self, source, counts: bool, depth: str | None):
         self._matrix = None
         self._picked: tuple[Sequence[str] | None, np.ndarray | None] = (None, None)
+        depth = depth or getattr(source, "uns", {}).get("depth")
         if getattr(source, "isbacked", False):
             source = source.filename
         if isinstance(source, (str, Path)):
             self._file = Counts(source)
             self.obs, self.genes, self.nnz = self._file.obs, self._file.genes, self._file.nnz
-            self._indptr, where = self._file.indptr, str(source)
+            self._indptr, where, rare = self._file.indptr, str(source), rare_genes(source)
             block = next((block for _, block in self._file.blocks(_LOOKED_AT)), None)
             first = np.empty(0) if block is None else block.data
         else:
             self._matrix = sparse.csr_matrix(source.X, dtype=np.float32)
             self.obs, self.genes, self.nnz = source.obs.copy(), source.var_names, self._matrix.nnz
-            self._indptr, where = self._matrix.indptr, "the cells' X"
+            self._indptr, where, rare = self._matrix.indptr, "the cells' X", ()
             first = self._matrix.data
         if not self.genes.is_unique:
             name = self.genes[self.genes.duplicated()][0]
             raise fail(where, f"gene {name!r} occurs twice", "sum or rename the duplicate columns")
         check_values(first, counts, where)
-        if "n_counts" not in self.obs:
-            self.obs = self.obs.assign(n_counts=self._totals())
+        self.where = where
+        self.measured = self.genes.append(pd.Index(rare, dtype=object)) if len(rare) else self.genes
+        self.obs = self.obs.assign(n_counts=self._depth(depth))
+
+    def _depth(self, column: str | None) -> np.ndarray:
+        """Return the cells' depth: a column of obs if one is named, or the totals."""
+        if column is None:
+            totals = self._totals()
+            if "n_counts" in self.obs and not np.allclose(totals, _numbers(self.obs["n_counts"]), rtol=1e-3):
+                logger.warning(
+                    "%s: the depth of cells is their total in X, which is not obs['n_counts']; if X has some "
+                    "of the genes only, name the column with their totals in uns['depth']",
+                    self.where,
+                )
+            return totals
+        if column not in self.obs:
+            raise fail(self.where, f"obs has no column {column!r} with the depth", "correct uns['depth']")
+        depth = _numbers(self.obs[column])
+        odd = ~(np.isfinite(depth) & (depth >= 0))
+        if odd.any():
+            problem = f"obs[{column!r}], the depth, is {depth[odd][0]:g} in {odd.sum()} cells"
+            raise fail(self.where, problem, "give the total counts of every cell")
+        return depth
 
     def _totals(self) -> np.ndarray:
         parts = [
@@ -196,6 +240,10 @@ class _Part:
             (block.data[kept], columns[kept].astype(np.int32), offsets.astype(np.int32)),
             shape=(block.shape[0], len(genes)),
         )
+
+
+def _numbers(column: pd.Series) -> np.ndarray:
+    return pd.to_numeric(column.astype(object), errors="coerce").to_numpy(dtype=np.float64)
 
 
 def check_values(values: np.ndarray, counts: bool, where: str) -> None:

@@ -3,94 +3,119 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
+from panscape import seeds
 from panscape.log import logger
 from panscape.stats.decomposition import symmetric_eigen
-from panscape.unicoord.calibrate import conformal_pvalue, fit_temperature, unknown_threshold
-from panscape.unicoord.labels import Layout
+from panscape.unicoord.calibrate import conformal_pvalue, fit_temperature, softmax, unknown_threshold
+from panscape.unicoord.head import Head
+from panscape.unicoord.labels import LabelInfo, Layout
 from panscape.unicoord.targets import Targets
 
 _MIN_CELLS = 20  # labelled validation cells needed for calibration
 _TEMPERATURES = (0.4, 10.0)  # bounds: if all of a few cells are predicted correctly, the optimum is 0
 _COVERAGE = 0.9  # coverage of the prediction intervals
 _RIDGE = 1e-3  # fraction of the mean variance added to the covariance, which keeps it invertible
+_SHRINK = 200.0  # cells of the pooled covariance in that of a class
+_SHRINK_LIMIT = 50.0  # cells of the pooled threshold in that of a class
+_FOLDS = 5  # training cells are measured by classes that were estimated without them
 
 
 @dataclass(frozen=True)
 class Nonconformity:
-    """Nonconformity of cells to the classes of a label.
+    """Nonconformity of cells to the classes of a label: the distance to the nearest class.
 
     Attributes
     ----------
     centres
         (K, F) means of the classes' training cells; one row of all cells for a label without classes.
     whiten
-        (F, F) that turns the covariance within classes into the identity.
-    scale
-        (4,) mean and standard deviation, over validation cells, of the logarithms of distance and of doubt.
+        (K, F, F) that turns the covariance of a class, shrunk towards that within all classes, into identity.
     reference
         Sorted scores of validation cells.
-    threshold
-        Score above which a cell is called unknown.
+    thresholds
+        (K,) scores above which a cell whose nearest class it is is called unknown.
     """
 
     centres: np.ndarray
     whiten: np.ndarray
-    scale: np.ndarray
     reference: np.ndarray
-    threshold: float
+    thresholds: np.ndarray
 
-    def distance(self, features: np.ndarray) -> np.ndarray:
-        """Return the squared Mahalanobis distance to the nearest class."""
-        x, centres = features @ self.whiten, self.centres @ self.whiten
-        apart = (x**2).sum(axis=1)[:, None] - 2 * x @ centres.T + (centres**2).sum(axis=1)
-        return np.maximum(apart.min(axis=1), 1e-12)
+    def raw(self, features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the log squared Mahalanobis distance to the nearest class (n,), and that class (n,)."""
+        apart = np.empty((len(features), len(self.centres)))
+        for at, (centre, whiten) in enumerate(zip(self.centres, self.whiten, strict=True)):
+            apart[:, at] = (((features - centre) @ whiten) ** 2).sum(axis=1)
+        nearest = apart.argmin(axis=1)
+        return np.log(np.maximum(apart[np.arange(len(apart)), nearest], 1e-12)), nearest
 
-    def raw(self, features: np.ndarray, probability: np.ndarray | None) -> np.ndarray:
-        """Return the sum of the standardised distance and doubt (1 - highest probability), each at least 0.
+    def score(self, features: np.ndarray, offset: np.ndarray | float = 0.0) -> tuple[np.ndarray, np.ndarray]:
+        """Return the fraction of known cells with a lower score (0 to 1), and whether a cell is unknown.
 
-        Values below the mean count as 0, so that a confident prediction does not offset a large distance.
+        Parameters
+        ----------
+        features
+            (n, F).
+        offset
+            What is subtracted from the scores, e.g. by how much a batch is more scattered.
         """
-        far, unsure = _logs(self.distance(features), probability)
-        score = np.maximum((far - self.scale[0]) / self.scale[1], 0)
-        return score + np.maximum((unsure - self.scale[2]) / self.scale[3], 0)
-
-    def score(self, features: np.ndarray, probability: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
-        """Return the fraction of known cells with a lower score (0 to 1), and whether a cell is unknown."""
-        raw = self.raw(features, probability)
-        return 1 - conformal_pvalue(raw, self.reference), raw > self.threshold
-
-
-def _logs(distance: np.ndarray, probability: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
-    doubt = np.zeros(len(distance)) if probability is None else 1 - probability.max(axis=1)
-    return np.log(distance), np.log(doubt + 1e-3)
+        raw, nearest = self.raw(features)
+        raw = raw - offset
+        return 1 - conformal_pvalue(raw, self.reference), raw > self.thresholds[nearest]
 
 
 @dataclass(frozen=True)
 class Confidence:
-    """Calibration: temperatures of discrete labels, interval half widths of the others, nonconformity."""
+    """Calibration: temperatures of discrete labels, interval half widths of the others, nonconformity.
+
+    `heads` has the linear classifiers that vote beside the ensemble.
+    """
 
     temperature: Mapping[str, float]
     width: Mapping[str, float]
     nonconformity: Mapping[str, Nonconformity]
+    heads: Mapping[str, Head] = field(default_factory=dict)
+
+    def probability(
+        self, layout: Layout, label: LabelInfo, votes: np.ndarray, linear: np.ndarray
+    ) -> np.ndarray:
+        """Return calibrated probabilities (n, K) of a discrete label.
+
+        Those of a parent are sums of its children's.
+
+        Parameters
+        ----------
+        layout
+            The labels.
+        label
+            One of them.
+        votes, linear
+            (n, labels) the ensemble's predictions and the linear logits.
+        """
+        if label.name in layout.tables:
+            child, parents = layout.tables[label.name]
+            below = self.probability(layout, layout[child], votes, linear)
+            return below @ np.eye(label.width)[list(parents)]
+        part = layout.part(label.name)
+        logits = _logits(self.heads.get(label.name), votes[:, part], linear[:, part])
+        return softmax(logits, self.temperature.get(label.name, 1.0))
 
 
-def tempered(probability: np.ndarray, temperature: float) -> np.ndarray:
-    """Return probabilities (n, K) at another temperature."""
-    logits = np.log(np.maximum(probability.astype(np.float64), 1e-12)) / temperature
-    logits -= logits.max(axis=1, keepdims=True)
-    share = np.exp(logits)
-    return share / share.sum(axis=1, keepdims=True)
+def _logits(head: Head | None, votes: np.ndarray, linear: np.ndarray) -> np.ndarray:
+    return np.log(np.maximum(votes, 1e-12)) if head is None else head.logits(votes, linear)
 
 
 def calibrate(
     layout: Layout,
     train: tuple[np.ndarray, Targets],
-    validation: tuple[np.ndarray, np.ndarray, Targets],
+    validation: tuple[np.ndarray, np.ndarray, np.ndarray, Targets],
     unknown_fraction: float,
+    heads: Mapping[str, Head] | None = None,
+    seed: int = 0,
 ) -> Confidence:
     """Calibrate predictions on validation cells.
 
@@ -99,26 +124,31 @@ def calibrate(
     layout
         The labels.
     train
-        Features (n, F) and labels of training cells, for the classes' means and covariance.
+        Features (n, F) and labels of training cells, for the classes' means and covariances.
     validation
-        Features, predictions (labels' code: values and probabilities) and labels of validation cells.
+        Features, predictions (labels' code: values and probabilities), linear logits and labels of validation
+        cells.
     unknown_fraction
         Fraction of known cells that may be called unknown.
+    heads
+        Linear classifiers, weighted already.
+    seed
+        Seed of the folds.
     """
-    features, votes, targets = validation
+    features, votes, linear, targets = validation
+    heads = heads or {}
     temperature, width, nonconformity = {}, {}, {}
     for at, label in enumerate(layout.discrete):
         code, part = targets.codes[:, at], layout.part(label.name)
         there = code >= 0
         temperature[label.name] = 1.0
         if there.sum() >= _MIN_CELLS:
-            logits = np.log(np.maximum(votes[there, part], 1e-12))
+            logits = _logits(heads.get(label.name), votes[there, part], linear[there, part])
             temperature[label.name] = float(fit_temperature(logits, code[there], bounds=_TEMPERATURES))
         else:
             logger.warning("label %s: %s validation cells are too few to calibrate", label.name, there.sum())
-        probability = tempered(votes[:, part], temperature[label.name])
         nonconformity[label.name] = _nonconformity(
-            train[0], train[1].codes[:, at], features[there], probability[there], unknown_fraction
+            train[0], train[1].codes[:, at], features[there], unknown_fraction, seed
         )
     for at, label in enumerate(layout.values):
         error = np.abs(votes[:, at] - targets.values[:, at])
@@ -127,30 +157,62 @@ def calibrate(
         width[label.name] = float(error[rank - 1] * label.sd) if 0 < rank <= len(error) else float("nan")
         there = np.isfinite(targets.values[:, at])
         groups = train[1].codes[:, 0] if layout.discrete else np.zeros(len(train[0]), np.int64)
-        nonconformity[label.name] = _nonconformity(train[0], groups, features[there], None, unknown_fraction)
-    return Confidence(temperature, width, nonconformity)
+        nonconformity[label.name] = _nonconformity(train[0], groups, features[there], unknown_fraction, seed)
+    return Confidence(temperature, width, nonconformity, heads)
 
 
-def _nonconformity(features, groups, held, probability, unknown_fraction: float) -> Nonconformity:
+def _nonconformity(features, groups, held, unknown_fraction: float, seed: int) -> Nonconformity:
     kept = groups >= 0
     x, groups = features[kept].astype(np.float64), groups[kept]
     names, code = np.unique(groups, return_inverse=True)
-    count = np.bincount(code, minlength=len(names))
-    centres = np.zeros((len(names), x.shape[1]))
-    np.add.at(centres, code, x)
-    centres /= count.clip(1)[:, None]
-    within = x - centres[code]
-    covariance = within.T @ within / max(len(x) - len(names), 1)
-    covariance += np.eye(len(covariance)) * (_RIDGE * np.trace(covariance) / len(covariance) + 1e-12)
-    values, vectors = symmetric_eigen(covariance)
-    whiten = vectors / np.sqrt(np.maximum(values, 1e-12))
-    first = Nonconformity(centres, whiten, np.array([0.0, 1.0, 0.0, 1.0]), np.empty(0), np.inf)
+    centres, whiten = _classes(x, code, len(names))
+    infinite = np.full(len(names), np.inf)
+    first = Nonconformity(centres, whiten, np.empty(0), infinite)
     if len(held) < _MIN_CELLS:
         return first
-    far, unsure = _logs(first.distance(held), probability)
-    scale = np.array([far.mean(), far.std() + 1e-6, unsure.mean(), unsure.std() + 1e-6])
-    scaled = Nonconformity(centres, whiten, scale, np.empty(0), np.inf)
-    reference = np.sort(scaled.raw(held, probability))
-    return Nonconformity(
-        centres, whiten, scale, reference, float(unknown_threshold(reference, unknown_fraction))
-    )
+    reference = np.sort(first.raw(held)[0])
+    pooled = float(unknown_threshold(reference, unknown_fraction))
+    thresholds = pooled + _class_limits(x, code, len(names), unknown_fraction, seed)
+    return Nonconformity(centres, whiten, reference, thresholds)
+
+
+def _classes(x: np.ndarray, code: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return means (K, F) and whitening matrices (K, F, F) of classes; classes without cells are far off."""
+    number = np.bincount(code, minlength=count)
+    centres = np.zeros((count, x.shape[1]))
+    np.add.at(centres, code, x)
+    centres /= number.clip(1)[:, None]
+    within = x - centres[code]
+    pooled = within.T @ within / max(len(x) - (number > 0).sum(), 1)
+    pooled += np.eye(len(pooled)) * (_RIDGE * np.trace(pooled) / len(pooled) + 1e-12)
+    whiten = np.empty((count, x.shape[1], x.shape[1]))
+    for at, n in enumerate(number):
+        own = within[code == at]
+        covariance = own.T @ own * (n / max(n - 1, 1))
+        values, vectors = symmetric_eigen((covariance + _SHRINK * pooled) / (n + _SHRINK))
+        whiten[at] = vectors / np.sqrt(np.maximum(values, 1e-12))
+    centres[number == 0] = 1e6
+    return centres, whiten
+
+
+def _class_limits(x: np.ndarray, code: np.ndarray, count: int, fraction: float, seed: int) -> np.ndarray:
+    """Return by how much the threshold of each class differs from the pooled one (K,).
+
+    From the distances of training cells to their own class, estimated without them; shrunk to 0 for classes
+    with few cells. A pooled threshold calls most cells of a heterogeneous rare class unknown.
+    """
+    fold = seeds.stream(seed, "unicoord", "nonconformity").permutation(len(x)) % _FOLDS
+    own = np.empty(len(x))
+    for at in range(_FOLDS):
+        out = np.flatnonzero(fold == at)
+        centres, whiten = _classes(x[fold != at], code[fold != at], count)
+        for k in range(count):
+            rows = out[code[out] == k]
+            own[rows] = (((x[rows] - centres[k]) @ whiten[k]) ** 2).sum(axis=1)
+    own = np.log(np.maximum(own, 1e-12))
+    level = 1 - fraction
+    pooled = np.quantile(own, level)
+    number = np.bincount(code, minlength=count)
+    limits = np.array([np.quantile(own[code == k], level) if number[k] else pooled for k in range(count)])
+    # the distance to a class that a fold does not have is meaningless
+    return np.clip(limits - pooled, -3.0, 3.0) * number / (number + _SHRINK_LIMIT)

@@ -67,7 +67,12 @@ class Fitted:
         return self.model.embed(data, min_overlap=min_overlap, missing=missing)
 
     def predict(
-        self, data: AnnData | str | Path | Sequence[Any], *, min_overlap: float = 0.5, missing: str = "mean"
+        self,
+        data: AnnData | str | Path | Sequence[Any],
+        *,
+        min_overlap: float = 0.5,
+        missing: str = "mean",
+        batch: str | None = None,
     ) -> pd.DataFrame:
         """Predict the labels of cells with calibrated confidence.
 
@@ -75,6 +80,10 @@ class Fitted:
         ----------
         data, min_overlap, missing
             As for :meth:`embed`.
+        batch
+            Column of obs that names new batches (studies): the classes of each are moved onto those of the
+            training cells, and its scatter is taken into account in what is unknown. Nothing is trained. None
+            treats every cell by itself.
 
         Returns
         -------
@@ -83,7 +92,7 @@ class Fitted:
         known validation cells with a lower nonconformity, 0 to 1) and unknown (whether the cell is unlike
         the training cells).
         """
-        return self.model.predict(data, min_overlap=min_overlap, missing=missing)
+        return self.model.predict(data, min_overlap=min_overlap, missing=missing, batch=batch)
 
     def predict_sets(
         self,

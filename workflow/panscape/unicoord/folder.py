@@ -13,6 +13,7 @@ import numpy as np
 import torch
 
 from panscape.data import digests, files
+from panscape.log import logger
 from panscape.training.state import with_prefix, without_prefix
 from panscape.training.weights import (
     check_finite,
@@ -23,6 +24,7 @@ from panscape.training.weights import (
     write_weights,
 )
 from panscape.unicoord.confidence import Confidence, Nonconformity
+from panscape.unicoord.head import Head
 from panscape.unicoord.labels import LabelInfo, Layout
 from panscape.unicoord.module import Network
 from panscape.unicoord.settings import NORMALISATIONS, UniCoordSettings
@@ -48,6 +50,7 @@ _ENSEMBLE = (
     "ensemble.",
     "committee.",
 )  # prefixes of the ensemble's tensors in the network, and in the file format
+_HEAD = "head"  # prefix of the linear classifiers' tensors in the file
 _NONCONFORMITY = "strange"  # prefix of the nonconformity's tensors in the file
 
 
@@ -59,6 +62,9 @@ def write_model(model: CoordinateSystem, folder: str | Path) -> None:
     for name, nonconformity in model.confidence.nonconformity.items():
         parts = {key: torch.from_numpy(np.asarray(value)) for key, value in vars(nonconformity).items()}
         tensors |= with_prefix(f"{_NONCONFORMITY}.{name}", parts)
+    for name, head in model.confidence.heads.items():
+        parts = {key: torch.from_numpy(np.ascontiguousarray(value)) for key, value in vars(head).items()}
+        tensors |= with_prefix(f"{_HEAD}.{name}", parts)
     card = describe(model)
     header = {"format": _FORMAT, "card": _card_digest(card), "genes": list(model.genes)}
     write_weights(folder / WEIGHTS, tensors, header, _KIND)
@@ -142,6 +148,10 @@ def _check(card: Any, header: Mapping[str, Any], tensors: Mapping[str, torch.Ten
     check_finite(tensors, ("network.",))
 
 
+def _arrays(prefix: str, tensors: Mapping[str, torch.Tensor]) -> dict[str, np.ndarray]:
+    return {key: value.cpu().numpy() for key, value in without_prefix(prefix, tensors).items()}
+
+
 def _built(card: dict[str, Any], tensors: dict[str, torch.Tensor], device: torch.device | str) -> tuple:
     layout = Layout(
         tuple(_label_info(item) for item in card["labels"]),
@@ -149,13 +159,20 @@ def _built(card: dict[str, Any], tensors: dict[str, torch.Tensor], device: torch
     )
     network = Network(layout, len(card["genes"]), UniCoordSettings.of(card["settings"]), card["components"])
     network.load_state_dict(_renamed(without_prefix("network", tensors), *reversed(_ENSEMBLE)))
-    nonconformity = {}
+    nonconformity, heads = {}, {}
     for label in layout.labels:
-        parts = without_prefix(f"{_NONCONFORMITY}.{label.name}", tensors)
-        if parts:
-            arrays = {key: value.cpu().numpy() for key, value in parts.items()}
-            nonconformity[label.name] = Nonconformity(**(arrays | {"threshold": float(arrays["threshold"])}))
+        arrays = _arrays(f"{_NONCONFORMITY}.{label.name}", tensors)
+        if "scale" in arrays:
+            logger.warning(
+                "label %s: the model is of an earlier version, whose scores of unknown cells are not used: "
+                "train it again to know them", label.name,
+            )  # fmt: skip
+        elif arrays:
+            nonconformity[label.name] = Nonconformity(**arrays)
+        arrays = _arrays(f"{_HEAD}.{label.name}", tensors)
+        if arrays:
+            heads[label.name] = Head(**arrays)
     width = {k: float("nan") if v is None else v for k, v in card["interval_half_width"].items()}
-    confidence = Confidence(card["temperature"], width, nonconformity)
+    confidence = Confidence(card["temperature"], width, nonconformity, heads)
     scale = Scale(card["normalisation"]["how"], card["normalisation"]["target"])
     return (network.to(device), card["genes"], scale, confidence, card)

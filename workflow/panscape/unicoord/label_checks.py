@@ -44,6 +44,12 @@ def label_problems(obs: pd.DataFrame, label: Label) -> Iterator[Problem]:
     if len(odd):
         advice = "write kind: discrete, or kind: ordinal with order: [...]"
         yield Problem(where, f"{odd.iloc[0]!r} is not a number, but the label is {label.kind}", advice)
+    elif np.isinf(numbers).any():
+        yield Problem(
+            where,
+            f"{np.isinf(numbers).sum()} values are infinite",
+            "leave them empty: such cells count as unlabelled",
+        )
     elif numbers.nunique() < 2:
         yield Problem(
             where,

@@ -12,11 +12,13 @@ import pandas as pd
 import torch
 from scipy import sparse
 
+from panscape.unicoord.annotate import annotation
 from panscape.unicoord.cells import Cells
-from panscape.unicoord.confidence import Confidence, tempered
+from panscape.unicoord.confidence import Confidence
 from panscape.unicoord.folder import describe, read_model, write_model
 from panscape.unicoord.generate import annotate, generate
 from panscape.unicoord.genes import check_overlap
+from panscape.unicoord.head import linear_map
 from panscape.unicoord.labels import LabelInfo
 from panscape.unicoord.module import Network
 from panscape.unicoord.store import Scale
@@ -27,10 +29,14 @@ _ROWS = 2048  # number of cells per dense block
 
 @dataclasses.dataclass(frozen=True)
 class Encoded:
-    """Coordinates of cells; see :class:`panscape.unicoord.module.Forward`."""
+    """Coordinates of cells; see :class:`panscape.unicoord.module.Forward`.
+
+    `votes` are the ensemble's predictions of the labels, `linear` the logits of the linear classifiers.
+    """
 
     features: np.ndarray
     votes: np.ndarray
+    linear: np.ndarray
     mean: np.ndarray
     log_variance: np.ndarray
     free: np.ndarray
@@ -55,6 +61,7 @@ class CoordinateSystem:
         self.network, self.genes, self.scale = network.eval(), tuple(genes), scale
         self.confidence, self.card = confidence, card
         self.layout, self.settings = network.layout, network.settings
+        self._linear = linear_map(confidence.heads, self.layout, len(self.genes))
 
     @property
     def labels(self) -> tuple[LabelInfo, ...]:
@@ -74,8 +81,6 @@ class CoordinateSystem:
         for kind, sizes in (("cluster", settings.clusters), ("discrete", settings.discrete)):
             names += [f"{kind}-{at + 1}={k + 1}" for at, size in enumerate(sizes) for k in range(size)]
         return names
-
-    # -- input data ------------------------------------------------------------------------------------------
 
     def cells(self, data) -> Cells:
         """Return AnnData, a path or a list of them as :class:`Cells`."""
@@ -104,9 +109,8 @@ class CoordinateSystem:
         cells = self.cells(data)
         check_overlap(self.genes, cells.genes, min_overlap)
         parts = [self.scale(block, cells.totals[rows]) for rows, block in cells.blocks(self.genes)]
+        parts = parts or [sparse.csr_matrix((0, len(self.genes)))]
         return sparse.vstack(parts, format="csr", dtype=np.float32)
-
-    # -- coordinates -----------------------------------------------------------------------------------------
 
     @torch.no_grad()
     def encode(
@@ -136,7 +140,8 @@ class CoordinateSystem:
         )
         space = features if network.projecting else hidden[0]
         parts = (space, vote, mean, log_variance, torch.cat(free, -1) if free else logits)
-        return Encoded(*(part.cpu().numpy() for part in parts))
+        seen, votes, middle, spread, chosen = (part.cpu().numpy() for part in parts)
+        return Encoded(seen, votes, x @ self._linear[0] + self._linear[1], middle, spread, chosen)
 
     @torch.no_grad()
     def decode(self, code: np.ndarray, latent: np.ndarray, free: np.ndarray) -> np.ndarray:
@@ -169,7 +174,11 @@ class CoordinateSystem:
         -------
         Coordinates of the cells, in the order of the data.
         """
-        parts = [self.encode(x) for _, x in self.dense(data, min_overlap, missing)]
+        return self.joined([self.encode(x) for _, x in self.dense(data, min_overlap, missing)])
+
+    def joined(self, parts: Sequence[Encoded]) -> Encoded:
+        """Return the coordinates of blocks of cells as one."""
+        parts = parts or [self.encode(np.empty((0, len(self.genes)), dtype=np.float32))]
         columns = [field.name for field in dataclasses.fields(Encoded)]
         return Encoded(*(np.concatenate([getattr(part, name) for part in parts]) for name in columns))
 
@@ -195,27 +204,31 @@ class CoordinateSystem:
         for label in self.labels:
             part = encoded.votes[:, self.layout.part(label.name)]
             columns.append(
-                self._calibrated(label, part)
+                self.confidence.probability(self.layout, label, encoded.votes, encoded.linear)
                 if label.discrete
                 else label.backward(part * label.sd + label.mean)
             )
         table = np.concatenate([*columns, encoded.mean, encoded.free], axis=1)
         return pd.DataFrame(table, index=cells.obs.index, columns=self.coordinates)
 
-    def _calibrated(self, label: LabelInfo, part: np.ndarray) -> np.ndarray:
-        return tempered(part, self.confidence.temperature.get(label.name, 1.0))
-
     def probabilities(self, data, label: str) -> np.ndarray:
         """Return calibrated probabilities (cells x classes) of a discrete label."""
-        return self._calibrated(self.layout[label], self.encode_cells(data).votes[:, self.layout.part(label)])
+        encoded = self.encode_cells(data)
+        return self.confidence.probability(self.layout, self.layout[label], encoded.votes, encoded.linear)
 
-    def predict(self, data, *, min_overlap: float = 0.5, missing: str = "mean") -> pd.DataFrame:
+    def predict(
+        self, data, *, min_overlap: float = 0.5, missing: str = "mean", batch: str | None = None
+    ) -> pd.DataFrame:
         """Predict all labels of cells.
 
         Parameters
         ----------
         data, min_overlap, missing
             See :meth:`embed`.
+        batch
+            Column of obs that names new batches (studies). The classes of each are moved onto those of the
+            training cells, and its scatter is taken into account in what is unknown; nothing is trained. None
+            treats every cell by itself.
 
         Returns
         -------
@@ -223,40 +236,7 @@ class CoordinateSystem:
         discrete labels), lower and upper (90 % interval; of numbers), unknown_score (fraction of
         validation cells with a lower nonconformity, 0 to 1) and unknown (the score is above the threshold).
         """
-        cells = self.cells(data)
-        encoded = self.encode_cells(cells, min_overlap=min_overlap, missing=missing)
-        parts = [self._predicted(label, encoded, cells.obs.index) for label in self.labels]
-        return pd.DataFrame({name: np.concatenate([part[name] for part in parts]) for name in parts[0]})
-
-    def _predicted(self, label: LabelInfo, encoded: Encoded, index: pd.Index) -> dict[str, np.ndarray]:
-        part, nothing = encoded.votes[:, self.layout.part(label.name)], np.full(len(index), np.nan)
-        nonconformity = self.confidence.nonconformity.get(label.name)
-        share = self._calibrated(label, part) if label.discrete else None
-        score, unknown = (nothing, np.zeros(len(index), bool))
-        if nonconformity is not None:
-            score, unknown = nonconformity.score(encoded.features, share)
-        if share is not None:
-            value = np.array(label.classes, dtype=object)[share.argmax(axis=1)]
-            lower = upper = nothing
-        else:
-            place = part[:, 0].astype(np.float64) * label.sd + label.mean
-            half = self.confidence.width.get(label.name, np.nan)
-            number, lower, upper = (label.backward(at) for at in (place, place - half, place + half))
-            value = number.astype(object)
-        if label.kind == "ordinal":
-            nearest = np.abs(number[:, None] - np.array(label.positions)).argmin(axis=1)
-            value = np.array(label.classes, dtype=object)[nearest]
-        return {
-            "cell": index.to_numpy(dtype=object),
-            "label": np.full(len(index), label.name, dtype=object),
-            "kind": np.full(len(index), label.kind, dtype=object),
-            "value": value,
-            "probability": nothing if share is None else share.max(axis=1),
-            "lower": lower,
-            "upper": upper,
-            "unknown_score": score,
-            "unknown": unknown,
-        }
+        return annotation(self, self.cells(data), batch, min_overlap, missing)
 
     # -- reconfiguration and files: the work is done in generate and folder --------------------------------
 
@@ -276,6 +256,7 @@ class CoordinateSystem:
 
         cells = self.cells(data)
         blocks = [sparse.csr_matrix(block) for _, block in self.reconfigure(cells, changes, **options)]
+        blocks = blocks or [sparse.csr_matrix((0, len(self.genes)), dtype=np.float32)]
         obs = annotate(self.layout, cells.obs, changes, options.get("copies", 1))
         var = pd.DataFrame(index=list(self.genes))
         return anndata.AnnData(sparse.vstack(blocks, format="csr"), obs=obs, var=var)

@@ -83,6 +83,21 @@ def _each(values: Any, n: int, name: str) -> list:
     return values
 
 
+def _between(given: Any, n: int, name: str) -> tuple[Any, Any, np.ndarray]:
+    """Return both ends and the position between them of n cells."""
+    if not isinstance(given, (list, tuple)) or len(given) != 3:
+        advice = "write {between: [a, b, t]}: from a (t = 0) to b (t = 1)"
+        raise fail(f"reconfigure: {name}", f"between has {given!r}, not two values and a position", advice)
+    a, b, t = given
+    try:
+        share = np.array([float(x) for x in _each(t, n, name)])
+    except (TypeError, ValueError):
+        share = np.array([np.nan])
+    if not np.isfinite(share).all():
+        raise fail(f"reconfigure: {name}", f"the position {t!r} is not a finite number", "give t from 0 to 1")
+    return a, b, share
+
+
 def _values(label: LabelInfo, change: Any, now: np.ndarray) -> np.ndarray:
     """Return scaled values (n,)."""
     form, given = _form(change)
@@ -100,11 +115,13 @@ def _values(label: LabelInfo, change: Any, now: np.ndarray) -> np.ndarray:
         far = np.array([number(x) for x in _each(given, len(now), label.name)])
         wanted = label.backward(now * label.sd + label.mean) + far
     elif form == "between":
-        a, b, t = given
-        share = np.array([float(x) for x in _each(t, len(now), label.name)])
+        a, b, share = _between(given, len(now), label.name)
         wanted = number(a) + (number(b) - number(a)) * share
     else:
         wanted = np.array([number(x) for x in _each(given, len(now), label.name)])
+    if not np.isfinite(wanted).all():
+        odd = wanted[~np.isfinite(wanted)][0]
+        raise fail(f"reconfigure: {label.name}", f"{odd} is not a finite number", "give finite numbers")
     margin = _FAR * (label.high - label.low)
     outside = (wanted < label.low - margin) | (wanted > label.high + margin)
     if outside.any():
@@ -124,8 +141,13 @@ def _classes(label: LabelInfo, change: Any, n: int) -> np.ndarray:
             f"reconfigure: {label.name}", "a discrete label cannot be shifted", "set a class, or between"
         )
     if form == "between":
-        a, b, t = given
-        share = np.array([float(x) for x in _each(t, n, label.name)])[:, None]
+        a, b, share = _between(given, n, label.name)
+        if (share < 0).any() or (share > 1).any():
+            odd = share[(share < 0) | (share > 1)][0]
+            raise fail(
+                f"reconfigure: {label.name}", f"a mixture of two classes at t = {odd:g}", "give t from 0 to 1"
+            )
+        share = share[:, None]
         return (1 - share) * _one_hot(label, [a] * n) + share * _one_hot(label, [b] * n)
     return _one_hot(label, _each(given, n, label.name))
 

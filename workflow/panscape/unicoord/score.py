@@ -8,10 +8,12 @@ from scipy import sparse
 
 from panscape import seeds
 from panscape.data.labels import class_name
+from panscape.errors import fail
 from panscape.training.batches import permutation
 from panscape.unicoord.baselines import components, label_baselines, ridge, value_baselines
 from panscape.unicoord.calibrate import reliability
 from panscape.unicoord.cells import Cells
+from panscape.unicoord.checks import check_split
 from panscape.unicoord.evaluate import classification, confusion, explained_by, label_leak, regression
 from panscape.unicoord.labels import Layout
 from panscape.unicoord.model import CoordinateSystem
@@ -44,6 +46,9 @@ def score_model(
     ``metrics`` (task, model, metric, value, null; the null is the score of the best constant prediction),
     ``confusion`` (label, truth, predicted, n) and ``calibration`` (label, confidence, accuracy, n ...).
     """
+    check_split(split, len(cells))
+    if not (split == "test").any():
+        raise fail("evaluate", "there are no test cells", "raise held_out, or give a split", few=True)
     test = _sample(np.flatnonzero(split == "test"), _SCORED, seed, "test")
     learn = _sample(np.flatnonzero(split != "test"), _LEARNED, seed, "learn")
     scored, learned = some_cells(model, cells, test), some_cells(model, cells, learn)
@@ -100,7 +105,7 @@ def _sample(rows: np.ndarray, most: int, seed: int, name: str) -> np.ndarray:
 
 
 def _class_scores(name, predicted, share, classes, truth, old, train_labels, new) -> list[tuple]:
-    baselines = label_baselines(old, train_labels, new, genes=False)
+    baselines = label_baselines(old, train_labels, new)
     null = classification(truth, baselines["majority"].labels)
     scores_of_model = classification(truth, predicted["value"], share, classes if share is not None else None)
     rows = [

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from math import inf
 from typing import Any, ClassVar
 
+from panscape.errors import fail, nearest
 from panscape.settings import FromMapping, Renamed
 from panscape.unicoord.transform import TRANSFORMS
 
@@ -13,6 +15,29 @@ KINDS = ("discrete", "continuous", "ordinal")
 ENCODERS = ("projection", "genes")
 NORMALISATIONS = ("depth-log1p", "log1p", "none")
 INDEPENDENCE = ("none", "hsic", "adversary")
+
+
+_LIMITS: dict[str, tuple[float, float]] = {
+    **dict.fromkeys(("n_latent", "ensemble", "n_epochs", "batch_size", "n_neighbors"), (1, inf)),
+    **dict.fromkeys(
+        ("diffusion", "n_genes", "min_steps", "patience", "stream_above_mb", "weight_decay"), (0, inf)
+    ),
+    **dict.fromkeys(
+        ("dropout", "teacher_forcing", "balance", "smoothing", "held_out", "validation", "scale_power"),
+        (0, 1),
+    ),
+    "n_components": (2, inf),
+}  # lowest and highest values
+
+
+def _check_keys(kind: type, given: Mapping[str, Any], where: str) -> None:
+    """Raise a UserError for a key that is no field of a class."""
+    known = [item.name for item in fields(kind)]
+    for key in given:
+        if key not in known:
+            guess = nearest(key, known)
+            advice = f"did you mean {guess!r}?" if guess else f"there are {', '.join(known)}"
+            raise fail(f"{where}.{key}", "unknown setting", advice)
 
 
 @dataclass(frozen=True)
@@ -62,7 +87,12 @@ class Label:
         """Return a label, converted from a mapping if necessary; keys of None count as absent."""
         if isinstance(label, Label):
             return label
-        return cls(**{key: value for key, value in label.items() if value is not None})
+        missing = {"name", "kind"} - label.keys()
+        if missing:
+            raise fail("unicoord.labels", f"{dict(label)} has no {missing.pop()}", "give name and kind")
+        chosen = {key: value for key, value in label.items() if value is not None}
+        _check_keys(cls, chosen, "unicoord.labels")
+        return cls(**chosen)
 
 
 @dataclass(frozen=True)
@@ -105,7 +135,10 @@ class Weights:
     @classmethod
     def of(cls, weights: Weights | Mapping[str, float]) -> Weights:
         """Return weights, converted from a mapping of changes to the defaults if necessary."""
-        return weights if isinstance(weights, Weights) else cls(**weights)
+        if isinstance(weights, Weights):
+            return weights
+        _check_keys(cls, weights, "unicoord.loss_weights")
+        return cls(**weights)
 
 
 @dataclass(frozen=True)
@@ -129,6 +162,8 @@ class UniCoordSettings(FromMapping):
         beforehand.
     ensemble, n_hidden, n_hidden_decoder, dropout
         Number of networks that predict labels; widths of encoder and decoder; dropout rate.
+    linear_head
+        Whether a linear classifier on the genes votes on discrete labels beside the ensemble.
     teacher_forcing
         Fraction of cells whose true labels, not the predicted ones, are given to the decoder in training.
     conditional
@@ -180,7 +215,7 @@ class UniCoordSettings(FromMapping):
 
     SECTION: ClassVar[str] = "unicoord"
     BESIDE: ClassVar[frozenset[str]] = frozenset(
-        ["labels", "tables", "label_transfer", "scenarios", "network_cut", "restore"]
+        ["labels", "tables", "label_transfer", "apply", "scenarios", "network_cut", "restore"]
     )
     RENAMED: ClassVar[Mapping[str, Renamed]] = {
         "latent": Renamed("n_latent"),
@@ -211,6 +246,7 @@ class UniCoordSettings(FromMapping):
     n_hidden: tuple[int, ...] = (128, 128)
     n_hidden_decoder: tuple[int, ...] = (128,)
     dropout: float = 0.15
+    linear_head: bool = True
     teacher_forcing: float = 0.5
     conditional: bool = True
     kl_supervised: bool = False
@@ -248,6 +284,10 @@ class UniCoordSettings(FromMapping):
         ):
             if getattr(self, name) not in allowed:
                 raise ValueError(f"{name} is {getattr(self, name)!r}, not one of {allowed}")
+        for name, (low, high) in _LIMITS.items():
+            if not low <= getattr(self, name) <= high:
+                limits = f"{low:g} or more" if high == inf else f"{low:g} to {high:g}"
+                raise fail(f"unicoord.{name}", f"found {getattr(self, name)!r}", f"write {limits}")
         if self.held_out + self.validation >= 1:
             raise ValueError("held_out and validation leave no cell to train on")
         if min(self.discrete + self.clusters, default=2) < 2:

@@ -39,7 +39,7 @@ def open_cells(paths: Sequence[str], tables: Sequence[str] = ()) -> Cells:
     -------
     Cells with unique names: ``<study>:<name>`` for names of several studies; `barcode` has the original.
     """
-    cells = Cells(list(paths))
+    cells = Cells(list(paths), depth="n_counts")
     obs = cells.obs
     obs["barcode"] = obs.index.astype(str)
     for path in tables:
@@ -192,7 +192,9 @@ def some_cells(model: CoordinateSystem, cells: Cells, rows: np.ndarray):
     import anndata
 
     matrix = cells.take(rows, model.genes)
-    return anndata.AnnData(matrix, obs=cells.obs.iloc[rows], var=pd.DataFrame(index=list(model.genes)))
+    var = pd.DataFrame(index=list(model.genes))
+    # the depth is that of all genes, of which the model has some
+    return anndata.AnnData(matrix, obs=cells.obs.iloc[rows], var=var, uns={"depth": "n_counts"})
 
 
 def pick_cells(

@@ -20,8 +20,10 @@ from panscape.training.checkpoint import Checkpoint
 from panscape.training.loop import Plan, fit
 from panscape.training.state import digest
 from panscape.unicoord.cells import Cells
+from panscape.unicoord.checks import MIN_CELLS, check_genes, check_split, fitting_size
 from panscape.unicoord.confidence import Confidence, calibrate
 from panscape.unicoord.genes import choose_genes
+from panscape.unicoord.head import MAX_CELLS, Head, fit_heads, weigh_heads
 from panscape.unicoord.labels import Layout, learn_labels
 from panscape.unicoord.loader import MemoryLoader, StreamLoader
 from panscape.unicoord.model import CoordinateSystem
@@ -106,8 +108,9 @@ def train(
     known = [Label.of(label) for label in labels]
     cells = Cells.of(data, counts=settings.normalisation != "none")
     split = split_cells(cells, known, settings, seed) if split is None else np.asarray(split, dtype=object)
+    check_split(split, len(cells))
     chosen = split == "train"
-    if chosen.sum() < 10:
+    if chosen.sum() < MIN_CELLS:
         raise fail(
             "unicoord",
             f"{int(chosen.sum())} cells are left to train on",
@@ -120,6 +123,8 @@ def train(
         groups = cells.obs["study"].astype(str).to_numpy()
     if genes is None:
         genes = choose_genes(cells, chosen, settings.n_genes, groups)
+    check_genes(genes, cells.genes)
+    settings = fitting_size(settings, int(chosen.sum()), len(genes))
     scale = Scale(settings.normalisation, float(np.median(cells.totals[chosen])))
     run = _Run(cells, labelled, layout, list(genes), scale, settings, seed, torch.device(device))
     return run.go(split, checkpoint)
@@ -225,17 +230,29 @@ class _Run:
     @torch.no_grad()
     def _confidence(self, network: Network, sample: tuple, held: tuple) -> Confidence:
         empty = Confidence({}, {}, {})
-        model = CoordinateSystem(network, self.genes, self.scale, empty, {})
         (cells, rows), (held_cells, held_rows) = sample, held
         if not len(held_rows) or not self.layout.labels:
             return empty
-        features, votes = _seen(model, held_cells)
+        held_targets = self.targets.rows(held_rows)
+        heads = self._heads(cells, rows)
+        confidence = Confidence({}, {}, {}, heads)
+        model = CoordinateSystem(network, self.genes, self.scale, confidence, {})
+        features, votes, linear = _seen(model, held_cells)
         return calibrate(
             self.layout,
             (_seen(model, cells)[0], self.targets.rows(rows)),
-            (features, votes, self.targets.rows(held_rows)),
+            (features, votes, linear, held_targets),
             self.settings.unknown_fraction,
+            weigh_heads(heads, self.layout, votes, linear, held_targets),
+            self.seed,
         )
+
+    def _heads(self, cells: CompressedCounts, rows: np.ndarray) -> dict[str, Head]:
+        """Return the linear classifiers of a sample of the training cells."""
+        if not self.settings.linear_head:
+            return {}
+        some = self._pick(np.arange(len(rows)), MAX_CELLS, "head")
+        return fit_heads(self.layout, cells.rows(some), self.targets.rows(rows[some]))
 
     def _digest(self, split: np.ndarray, cells: CompressedCounts) -> str:
         """Return a digest of the training data; expression by a sample of the training cells."""
@@ -270,11 +287,11 @@ class _Run:
 
 
 def _seen(model: CoordinateSystem, cells: CompressedCounts) -> list[np.ndarray]:
-    """Return features (n, F) and predictions (n, labels) of cells."""
+    """Return features (n, F), predictions and linear logits (n, labels) of cells."""
     results: list[np.ndarray] = []
     for part, block in cells.blocks():
         passed = model.encode(block.toarray())
-        parts = (passed.features, passed.votes)
+        parts = (passed.features, passed.votes, passed.linear)
         results = results or [np.empty((len(cells), values.shape[1]), values.dtype) for values in parts]
         for whole, values in zip(results, parts, strict=True):
             whole[part] = values

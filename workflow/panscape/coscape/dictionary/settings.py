@@ -56,6 +56,12 @@ class DictionarySettings(FromMapping):
     BESIDE: ClassVar[frozenset[str]] = frozenset(
         [
             "top_genes",
+            "min_kme",
+            "compare",
+            "sample",
+            "block",
+            "covariates",
+            "permutations",
             "gene_sets",
             "set_sizes",
             "nominal",

@@ -15,6 +15,7 @@ from panscape.coscape.coexpression.signal import COLUMNS
 from panscape.coscape.landscape.annotate import annotate_clusters
 from panscape.coscape.landscape.combine import Study
 from panscape.coscape.landscape.scores import Scores
+from panscape.data.elements import read_frame, read_text
 from panscape.data.files import open_h5, read_csr, read_h5ad, read_tsv
 from panscape.errors import fail
 
@@ -54,10 +55,8 @@ def read_study(
     UserError
         If the files do not match.
     """
-    from anndata.io import read_elem
-
     with open_h5(counts) as file:
-        cells = read_elem(file["obs"])
+        cells = read_frame(file["obs"])
     dense = read_h5ad(expression)
     table = read_tsv(clusters, dtype=NAMES)
     if list(dense.obs_names) != list(table["cluster"]):
@@ -84,11 +83,9 @@ def read_places(path: str | Path) -> tuple[pd.DataFrame, str | None]:
     root
         Where pseudotime starts; None if there is none. Of copies of a cluster, the first.
     """
-    from anndata.io import read_elem
-
     with open_h5(path) as file:
-        clusters = read_elem(file["obs"])
-        root = str(read_elem(file["uns/root"])) if "uns/root" in file else None
+        clusters = read_frame(file["obs"])
+        root = read_text(file["uns/root"]) if "uns/root" in file else None
     if root is not None and root not in clusters.index:
         root = root.rpartition("-copy")[0]
     return clusters, root

@@ -19,7 +19,8 @@ from panscape.coscape.panclust.source import CellValues
 from panscape.coscape.panclust.ward import ward_levels
 from panscape.data.counts import Counts
 from panscape.errors import fail
-from panscape.graph.louvain import modularity, partitions
+from panscape.graph.communities import partitions
+from panscape.graph.louvain import modularity
 from panscape.graph.neighbors import neighbors
 from panscape.graph.umap_weights import neighbor_graph
 from panscape.log import logger

@@ -12,7 +12,7 @@ CHOICES = {
     "genes": ("selected", "all"),
     "scaling": ("depth-log1p", "standardised", "log1p", "l2"),
     "weights": ("umap", "none"),
-    "algorithm": ("louvain", "leiden", "ward"),
+    "algorithm": ("louvain", "louvain-igraph", "leiden", "ward"),
     "sketch_method": ("uniform", "even"),
 }
 
@@ -36,8 +36,8 @@ class PanclustSettings(FromMapping):
     weights
         ``"umap"``: UMAP's edge weights; ``"none"``: no weights.
     algorithm
-        ``"louvain"``: all agglomeration levels; ``"leiden"``: all levels of Leiden's refinement; ``"ward"``:
-        all nodes of a Ward tree.
+        ``"louvain"``: all agglomeration levels; ``"louvain-igraph"``: the same by igraph's program;
+        ``"leiden"``: all levels of Leiden's refinement; ``"ward"``: all nodes of a Ward tree.
     resolutions
         Resolutions of the modularity for Louvain and Leiden; larger values give more, smaller clusters.
     min_cells

@@ -5,13 +5,15 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import product
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from panscape.data.expressions import compiled, without
+from panscape.data.labels import class_name
 from panscape.data.readers.study import listing
 from panscape.errors import fail
 from panscape.log import logger
@@ -20,6 +22,7 @@ _BARCODE = re.compile(r"^(.*?)([ACGT]{8,})([^ACGT].*)?$", re.DOTALL)
 _BASES = r"[ACGT]{8}"
 SHARED = 0.5  # fraction of the smaller file that a rule has to match to be applied without being asked for
 CHANCE = 0.05  # fraction below which agreement is taken for chance: 5000 of 737,280 barcodes share under 1 %
+MOST_SAMPLES = 200  # classes of an annotation that may tell samples apart
 COMMON = 5  # prefixes and suffixes of a file that are tried, the most frequent ones
 
 
@@ -33,6 +36,8 @@ class Rule:
         Regular expression whose matches are removed; "" for none.
     prefix, suffix
         Text that is added.
+    where
+        Key of `strip` for error messages.
 
     Examples
     --------
@@ -44,17 +49,15 @@ class Rule:
     strip: str = ""
     prefix: str = ""
     suffix: str = ""
+    where: str = field(default="strip", compare=False)
 
     @classmethod
     def of(cls, settings: Mapping[str, Any], where: str) -> Rule:
         """Return the rule in `strip`, `prefix` and `suffix`; a UserError if `strip` is no expression."""
         strip = settings.get("strip") or ""
-        try:
-            re.compile(strip)
-        except re.error as error:
-            fix = "write e.g. '-1$' for a suffix, '^S1_' for a prefix"
-            raise fail(f"{where}.strip", f"{strip!r} is not a regular expression ({error})", fix) from error
-        return cls(strip, settings.get("prefix") or "", settings.get("suffix") or "")
+        place = f"{where}.strip"
+        compiled(strip, place, "write e.g. '-1$' for a suffix, '^S1_' for a prefix")
+        return cls(strip, settings.get("prefix") or "", settings.get("suffix") or "", place)
 
     def __bool__(self) -> bool:
         return bool(self.strip or self.prefix or self.suffix)
@@ -69,7 +72,7 @@ class Rule:
             return names
         text = names.to_series().astype(str)
         if self.strip:
-            text = text.str.replace(self.strip, "", regex=True)
+            text = pd.Series(without(list(text), re.compile(self.strip), self.where), dtype=object)
         return pd.Index(self.prefix + text + self.suffix, dtype=object)
 
 
@@ -224,3 +227,33 @@ def _rule(prefix: str, suffix: str, old_prefix: str, old_suffix: str) -> Rule:
 def _escaped(text: str) -> str:
     """Return text as a regular expression, without the escapes of re.escape that are not needed."""
     return re.sub(r"([.^$*+?{}\[\]\\|()])", r"\\\1", text)
+
+
+def selection_of_one(names: pd.Index, table: pd.DataFrame) -> tuple[str, str] | None:
+    """Return a column that tells cells of one name apart, and an expression that selects a class of it.
+
+    Parameters
+    ----------
+    names
+        Names of the cells, some more than once.
+    table
+        Their annotations.
+
+    Returns
+    -------
+    Column and expression for `keep` or `metadata.rows`, None if no column does.
+
+    Examples
+    --------
+    >>> selection_of_one(pd.Index(["c", "c"]), pd.DataFrame({"kind": ["x", "x"], "my sample": ["A", "B"]}))
+    ('my sample', "`my sample` == 'A'")
+    """
+    for name, values in table.items():
+        if not 1 < values.nunique() <= MOST_SAMPLES or values.isna().any():
+            continue
+        texts = values.map(class_name).astype(str).to_numpy()
+        if not pd.DataFrame({"cell": np.asarray(names), "of": texts}).duplicated().any():
+            column = name if re.fullmatch(r"[A-Za-z_]\w*", str(name)) else f"`{name}`"
+            value = texts[0] if pd.api.types.is_numeric_dtype(values) else f"'{texts[0]}'"
+            return str(name), f"{column} == {value}"
+    return None

@@ -19,6 +19,12 @@ LONGEST_LINE = 10_000  # bytes, of headers and entries
 _MAX_COMMENTS = 10_000
 _INTEGER = rb"[+-]?\d+"
 _REAL = rb"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
+_FORM = "give a file in the Matrix Market form 'matrix coordinate integer general'"
+_OTHER_FORMS = {
+    "array": ("a dense matrix", "write it as a sparse one, e.g. in Python: scipy.io.mmwrite('matrix.mtx', "
+              "scipy.sparse.coo_matrix(scipy.io.mmread('FILE')))"),
+    "pattern": ("which has no counts, but only where they are", "give the matrix with counts"),
+}  # fmt: skip
 _PIECE = 1 << 16  # bytes that are looked at together: they stay in the processor's cache
 
 
@@ -63,9 +69,10 @@ def read_header(handle: BinaryIO, name: str) -> Header:
     words = banner.lower().split()
     sound = words[:3] == ["%%matrixmarket", "matrix", "coordinate"] and words[4:] == ["general"]
     if not sound or words[3] not in FIELDS:
+        kind = next((word for word in words[1:] if word in _OTHER_FORMS), "")
         raise Refused(
-            f"{name} begins with {banner.strip()[:60]!r}",
-            "give a file in the Matrix Market form 'matrix coordinate integer general'",
+            f"{name} begins with {banner.strip()[:60]!r}{', ' + _OTHER_FORMS[kind][0] if kind else ''}",
+            _OTHER_FORMS[kind][1] if kind else _FORM,
         )
     number, line = 2, handle.readline(LONGEST_LINE)
     while line.startswith(b"%") or (line and not line.strip()):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from panscape.data.readers.genome import require_one_genome
 from panscape.data.readers.study import Refused, at, listing
 from panscape.errors import fail, nearest
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from panscape.data.readers.source import Source
 
 GENES, PEAKS = "Gene Expression", "Peaks"  # feature types in Cell Ranger's files
-OTHER_GENOME = "feature of another genome"
+OTHER_GENOME = "features of another genome"
 KNOWN = (  # feature types of Cell Ranger
     GENES, PEAKS, "Antibody Capture", "CRISPR Guide Capture", "Antigen Capture", "Multiplexing Capture",
     "Custom", "VDJ", "VDJ-T", "VDJ-B", OTHER_GENOME,
@@ -141,6 +142,7 @@ def check_genes(source: Source, study: dict, where: str) -> None:
     if study.get("features") == PEAKS:
         return
     _check_types(source, study, where)
+    require_one_genome(source.genes)
     names = source.genes.index
     typed = of_type(source.genes, PEAKS)
     told = typed is not None and (typed.any() or (source.genes["feature_types"] == GENES).any())

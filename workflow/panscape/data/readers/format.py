@@ -7,8 +7,9 @@ from urllib.parse import urlsplit
 
 import h5py
 
+from panscape.data.readers.foreign import foreign, foreign_groups
 from panscape.data.readers.gate import open_hdf5
-from panscape.data.readers.study import at, damage_told, listing, require_regular
+from panscape.data.readers.study import Refused, at, damage_told, listing, require_regular
 from panscape.errors import fail
 
 FORMATS = ("h5ad", "h5mu", "zarr", "10x-h5", "10x-mtx", "loom", "csv", "tsv")
@@ -46,6 +47,9 @@ def study_format(study: dict, where: str) -> str:
     name = Path(urlsplit(url).path).name if url else Path(study.get("path") or "").name
     stem = name.removesuffix(".gz").removesuffix(".bz2").removesuffix(".zip")
     result = _SUFFIXES.get(Path(stem).suffix.lower())
+    kind = foreign(name) if result is None else None
+    if kind:
+        raise fail(at(study, where, "path"), f"{name} is {kind[0]}, which is not read", kind[1])
     if result is None and study.get("path") and Path(study["path"]).exists():
         with damage_told(study, where):
             result = _sniff(Path(study["path"]))
@@ -73,6 +77,8 @@ def _sniff(path: Path) -> str | None:
             return "loom"
         if any(isinstance(item, h5py.Group) and "barcodes" in item for item in file.values()):
             return "10x-h5"
+        if kind := foreign_groups(set(file)):
+            raise Refused(f"{path.name} is {kind[0]}, which is not read", kind[1].replace("FILE", str(path)))
     return None
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import re
+from collections.abc import Sequence
 
 import pandas as pd
 
-from panscape.data.readers.study import at, listing
+from panscape.data.readers.genome import PREFIX
+from panscape.data.readers.study import Refused, at, listing
 from panscape.data.sheets import read_sheet
 from panscape.data.text import strip
 from panscape.errors import fail
@@ -18,15 +21,23 @@ MOST = 0.9  # fraction of names that share a pattern which is then removed from 
 # summary rows of HTSeq and STAR, and spike-ins of the ERCC
 NO_GENE = re.compile(
     r"__(no_feature|ambiguous|too_low_aQual|not_aligned|alignment_not_unique)|"
-    r"N_(unmapped|multimapping|noFeature|ambiguous)|ERCC-\d{5}",
+    r"N_(unmapped|multimapping|noFeature|ambiguous)|ERCC-\d{5}|.+\|pAbO",  # antibodies of BD Rhapsody
     re.IGNORECASE,
 )
-_GENOME = re.compile(
-    r"((?:GRC[a-z]\d+|hg\d+|mm\d+|rn\d+|ce\d+|dm\d+|danRer\d+|WBcel\d+|BDGP\d+)[^\W_]*?_+)(.+)", re.I
-)
+# as HTSeq wrote them before 0.6: no genes if most of them are there
+_OLD_HTSEQ = ("no_feature", "ambiguous", "too_low_aqual", "not_aligned", "alignment_not_unique")
 _JOINED = re.compile(rf"(?:{STABLE_ID})[_|](?P<symbol>.+)")
-_MONTH = "Mar|MAR|Sep|SEP|Dec|DEC|Oct|OCT|Apr|APR|Feb|FEB"  # sep-1 is a gene of the worm
-_EXCEL = re.compile(rf"\d{{1,2}}-({_MONTH})|({_MONTH})-\d{{1,2}}|\d{{4}}-0[39]-\d\d( 00:00:00)?")
+# behind the symbol: an id (ACTB_ENSG00000075624), BD Rhapsody's transcript (ACTB|NM_001101|PolyA_1)
+_BEHIND = re.compile(
+    rf"(?P<symbol>[^|]+?)(?:[_|](?:{STABLE_ID})|\|(?:[NX][MR]_\d+|ENST\d+)[^|]*(?:\|.*)?)", re.IGNORECASE
+)
+_KIND = re.compile(r"(?:gene|transcript)[:-](.+)", re.IGNORECASE)
+# alevin-fry counts spliced, unspliced (-U) and ambiguous (-A) molecules of a gene in three features
+_STATE = {"": "spliced", "-U": "unspliced", "-A": "ambiguous"}
+_MONTH = "Mar|MAR|Sep|SEP|Dec|DEC|Oct|OCT|Apr|APR|Feb|FEB|Mrz|Okt|Dez"  # sep-1 is a gene of the worm
+_EXCEL = re.compile(
+    rf"\d{{1,2}}(?:-|\. ?)({_MONTH})|({_MONTH})-\d{{1,2}}|\d{{4}}-0[39]-\d\d( 00:00:00)?|[34]\d{{4}}"
+)
 _DOTS = re.compile(r"(MT|HLA|H2|NKX\d|mt|Nkx\d)\.(.+)")  # names whose dot was a hyphen before R's make.names
 
 
@@ -34,9 +45,10 @@ def repaired(names: pd.Series, study: dict, where: str) -> pd.Series:
     """Return the names of features without what programs added to them; empty for those that are no genes.
 
     Blanks and quotation marks around names are removed; prefixes of genomes (``GRCh38_ACTB``) and ids joined
-    with symbols (``ENSG00000075624_ACTB``) if at least :data:`MOST` of the names have one; R's dots where the
-    hyphen is certain (``MT.CO1``); summary rows of HTSeq and STAR and spike-ins of the ERCC. All of this is
-    logged. Names that Excel made dates of cannot be repaired and give a warning.
+    with symbols (``ENSG00000075624_ACTB``, ``ACTB|NM_001101|PolyA_1``) if at least :data:`MOST` of the names
+    have one; R's dots where the hyphen is certain (``MT.CO1``); summary rows of HTSeq and STAR, spike-ins of
+    the ERCC and antibodies of BD Rhapsody. All of this is logged. Names that Excel made dates of cannot be
+    repaired and give a warning.
 
     Parameters
     ----------
@@ -56,18 +68,23 @@ def repaired(names: pd.Series, study: dict, where: str) -> pd.Series:
     if len(names) and quoted[names != ""].all():
         names = names.str[1:-1]
     removed = names.str.fullmatch(NO_GENE)
+    old = names.str.lower().isin(_OLD_HTSEQ)
+    if old.sum() >= 3:
+        removed |= old
     if removed.any():
         text = "%s: %s features are no genes and left out: %s"
         logger.info(text, place, int(removed.sum()), listing(names[removed], 4))
         names = names.mask(removed, "")
     for pattern, what in (
-        (_GENOME, "a genome's name before the gene's"),
+        (PREFIX, "a genome's name before the gene's"),
+        (_KIND, "a word before the gene's"),
         (_JOINED, "an id before the symbol"),
+        (_BEHIND, "an id behind the symbol"),
     ):
         names = _without(names, pattern, what, place)
     names = _with_hyphens(names, place)
     dates = names[names.str.fullmatch(_EXCEL)]
-    if len(dates):
+    if len(dates) and names.str.isdigit().mean() < 0.5:  # else names are numbers, as of Entrez
         logger.warning(
             "%s: Excel made dates of %s gene names (%s): take the names from the original file, or give the "
             "symbols by genes.mapping",
@@ -79,24 +96,81 @@ def repaired(names: pd.Series, study: dict, where: str) -> pd.Series:
 def _without(names: pd.Series, pattern: re.Pattern, what: str, place: str) -> pd.Series:
     """Return names without a part that most of them have."""
     known = names[names != ""]
-    matched = known.str.fullmatch(pattern)
-    if not len(known) or matched.mean() < MOST:
+    if not len(known) or not _most_match(known, pattern):
         return names
-    example = known[matched].iloc[0]
+    example = next(name for name in known if pattern.fullmatch(name))
     short = names.str.replace(pattern, lambda match: match.groups()[-1], regex=True)
     logger.info(
-        "%s: names have %s, which is removed: %s is %s", place, what, example, short[known[matched].index[0]]
+        "%s: names have %s, which is removed: %s is %s",
+        place,
+        what,
+        example,
+        short[known[known == example].index[0]],
     )
     return short
 
 
+def _most_match(names: pd.Series, pattern: re.Pattern) -> bool:
+    """Return whether at least :data:`MOST` of the names match; as a rule, a few show that they don't."""
+    left = len(names) - math.ceil(MOST * len(names))
+    for name in names:
+        left -= pattern.fullmatch(name) is None
+        if left < 0:
+            return False
+    return True
+
+
 def _with_hyphens(names: pd.Series, place: str) -> pd.Series:
     """Return names with the hyphens that R replaced by dots; names are R's if none has a hyphen."""
+    if names.str.contains("-", regex=False).any():
+        return names
     changed = names.str.fullmatch(_DOTS)
-    if not changed.any() or names.str.contains("-", regex=False).any():
+    if not changed.any():
         return names
     logger.info("%s: R wrote dots for hyphens: %s read with hyphens", place, listing(names[changed], 4))
     return names.str.replace(_DOTS, r"\1-\2", regex=True)
+
+
+def of_splicing(names: pd.Series, wanted: Sequence[str] | None) -> pd.Series:
+    """Return the names of genes for features that count spliced and other molecules apart (alevin-fry).
+
+    Parameters
+    ----------
+    names
+        Names of the features.
+    wanted
+        Of ``"spliced"``, ``"unspliced"`` and ``"ambiguous"``, the counts to add up; None if not given.
+
+    Returns
+    -------
+    Names without -U and -A, "" for features that are not wanted; other files' names unchanged.
+
+    Raises
+    ------
+    Refused
+        If names are of this kind and nothing is given, or the other way round.
+
+    Examples
+    --------
+    >>> of_splicing(pd.Series(["ACTB", "ACTB-U", "ACTB-A"]), ["spliced", "ambiguous"]).tolist()
+    ['ACTB', '', 'ACTB']
+    """
+    known = set(names)
+    genes = {name for name in known if f"{name}-U" in known and f"{name}-A" in known}
+    if 3 * len(genes) < MOST * len(known) or not genes:
+        if wanted:
+            raise Refused("the file has one feature per gene", "remove it", "genes.splicing")
+        return names
+    if not wanted:
+        raise Refused(
+            f"its features are spliced, unspliced (-U) and ambiguous (-A) counts of {len(genes)} genes",
+            "write genes: {splicing: [spliced, ambiguous]} in the study's entry for cells, or with unspliced "
+            "for nuclei, too",
+            "genes.splicing",
+        )
+    parts = names.str.extract("^(.+?)(-[UA])?$", expand=True)
+    chosen = parts[1].fillna("").map(_STATE).isin(list(wanted))
+    return parts[0].where(chosen, "")
 
 
 def without_version(names: pd.Series) -> pd.Series:
@@ -107,6 +181,8 @@ def without_version(names: pd.Series) -> pd.Series:
     >>> without_version(pd.Series(["ENSG00000141510.18", "AC004.1"])).tolist()
     ['ENSG00000141510', 'AC004.1']
     """
+    if not names.str.contains("ENS", regex=False).any():
+        return names
     return names.str.replace(VERSION, r"\1", regex=True)
 
 

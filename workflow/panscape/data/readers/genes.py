@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import re
 from collections.abc import Iterable
@@ -11,8 +12,9 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
+from panscape.data.once import remembered
 from panscape.data.readers.features import check_genes
-from panscape.data.readers.gene_names import STABLE_ID, mapped, repaired, without_version
+from panscape.data.readers.gene_names import STABLE_ID, mapped, of_splicing, repaired, without_version
 from panscape.data.readers.source import Source
 from panscape.data.readers.study import at, damage_told, listing
 from panscape.errors import fail
@@ -49,7 +51,7 @@ class GeneMap:
 
 
 def gene_map(study: dict, source: Source, species: str, where: str) -> GeneMap:
-    """Map the features of a study to genes.
+    """Map the features of a study to genes; once within :func:`panscape.data.once.remembering`.
 
     Parameters
     ----------
@@ -70,6 +72,11 @@ def gene_map(study: dict, source: Source, species: str, where: str) -> GeneMap:
     UserError
         If the features are peaks, or the column or the mapping is missing or matches no gene.
     """
+    key = ("genes", where, species, json.dumps(study, sort_keys=True, default=str))
+    return remembered(key, lambda: _gene_map(study, source, species, where))
+
+
+def _gene_map(study: dict, source: Source, species: str, where: str) -> GeneMap:
     with damage_told(study, where, "genes"):
         check_genes(source, study, where)
         names = written_names(study, source, where)
@@ -93,12 +100,13 @@ def _doubtful(genes: GeneMap, study: dict, source: Source) -> bool:
     """Return whether features of the same name, or without one, are not to be expected.
 
     They are where names come from a column or a mapping; where features have ids, as in Cell Ranger's files,
-    some names repeat.
+    some names repeat. Rows that are no genes (of HTSeq, ERCC) have names.
     """
     settings = study.get("genes") or {}
-    if settings.get("column") or settings.get("mapping"):
+    if settings.get("column") or settings.get("mapping") or settings.get("splicing"):
         return False
-    return genes.n_dropped > 0 or "id" not in source.genes
+    unnamed = source.genes.index.isna() | (source.genes.index.astype(str).str.strip() == "")
+    return bool(unnamed.any()) or (genes.n_merged > 0 and "id" not in source.genes)
 
 
 def written_names(study: dict, source: Source, where: str) -> pd.Series:
@@ -117,7 +125,9 @@ def written_names(study: dict, source: Source, where: str) -> pd.Series:
     settings = study.get("genes") or {}
     names = _raw_names(settings, source, study, where)
     names = names.astype(object).where(names.notna(), "").astype(str)
-    names = without_version(repaired(names, study, where))
+    with damage_told(study, where, "genes"):
+        names = of_splicing(repaired(names, study, where), settings.get("splicing"))
+    names = without_version(names)
     return mapped(names, settings["mapping"], study, where) if settings.get("mapping") else names
 
 
@@ -156,9 +166,10 @@ def _mixed_case(names: list[str]) -> bool:
 
 
 def _human(name: str) -> str:
-    if re.fullmatch(r"(?i)chr\w+[:_-]\d+[_-]\d+", name):  # a genomic range
+    upper = name.upper()
+    if upper.startswith("CHR") and re.fullmatch(r"(?i)chr\w+[:_-]\d+[_-]\d+", name):  # a genomic range
         return name
-    return re.sub(r"\bC([0-9]+|X|Y)ORF(\d+)", r"C\1orf\2", name.upper())
+    return re.sub(r"\bC([0-9]+|X|Y)ORF(\d+)", r"C\1orf\2", upper) if "ORF" in upper else upper
 
 
 def _mouse(name: str) -> str:

@@ -19,8 +19,10 @@ RUNS = 64  # of adjacent cells, in a sample spread over a file
 def texts(dataset: h5py.Dataset | h5py.Group) -> np.ndarray:
     """Return a dataset of strings or numbers, or anndata's nullable strings, as an object array of str."""
     if not is_array(dataset) and {"values", "mask"} <= set(dataset):
-        missing = values_of(dataset["mask"], kinds="b")[:]
-        return np.where(missing, "", texts(dataset["values"]))
+        mask = dataset["mask"]
+        if not is_array(mask) or mask.dtype.kind != "b":
+            raise Refused(f"{mask.name} is not a list of true and false")
+        return np.where(mask[:], "", texts(dataset["values"]))  # zarr stores no piece of falses alone
     if not is_array(dataset) or dataset.shape is None or dataset.ndim != 1:
         raise Refused(f"{dataset.name} is not a list of names")
     require_stored(dataset)

@@ -8,7 +8,7 @@ import pandas as pd
 from panscape.data.filter_expression import ORDER, Column, Literal, mistake, parse_keep
 from panscape.data.labels import unify_truth
 from panscape.data.readers.study import at, listing
-from panscape.errors import UserError
+from panscape.errors import UserError, fail
 
 
 class _Values:
@@ -146,8 +146,17 @@ def kept_cells(study: dict, table: pd.DataFrame, mapped: pd.DataFrame | None, wh
     Raises
     ------
     UserError
-        If the expression cannot be read or names an unknown column.
+        If the expression cannot be read or names an unknown column, or cells that it selects have the same
+        name.
     """
     if mapped is not None:
-        table = table.join(mapped[mapped.columns.difference(table.columns)])
-    return keep_mask(study["keep"], table, at(study, where, "keep"))
+        table = pd.concat([table, mapped[mapped.columns.difference(table.columns)]], axis=1)
+    place = at(study, where, "keep")
+    mask = keep_mask(study["keep"], table, place)
+    names = table.index[mask]
+    doubles = names[names.duplicated()].unique()
+    if len(doubles):
+        problem = f"{len(doubles)} barcodes occur more than once among the {len(names)} cells that it selects"
+        fix = "select the cells of one sample, by a column of the file itself"
+        raise fail(place, f"{problem}, e.g. {listing(doubles, 3)}", fix)
+    return mask

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,11 @@ _TABLE = r"\.(tsv|txt|csv|bed)(\.gz)?"
 _WORDS = "matrix|counts?|count_matrix|DGE|cells_x_genes|quants_mat|spliced|unspliced|ambiguous"
 _MATRIX = re.compile(rf"(.*?)({_WORDS})?\.mtx(\.gz)?")
 # matrices of one folder that are the same cells counted in other ways: the user has to choose
-_CHOICES = re.compile(r"(spliced|unspliced|ambiguous|spanning|UniqueAndMult-\w+)\.mtx(\.gz)?")
+_CHOICES = re.compile(
+    r"(spliced|unspliced|ambiguous|spanning|UniqueAndMult-\w+|"
+    r"\w+\.(cell|mature|nascent|ambiguous|nucleus|total))\.mtx(\.gz)?"  # STARsolo; kallisto
+)
+MOST = 100  # matrices that are looked for in the folders inside
 
 
 @dataclass(frozen=True)
@@ -92,7 +97,7 @@ def _matrix(folder: Path) -> Path:
     if len(files) == 1:
         return files[0]
     if files and all(_CHOICES.fullmatch(file.name) for file in files):
-        first = next((file for file in files if file.name.startswith("spliced")), files[0])
+        first = next((file for file in files if re.match(r"spliced|\w+\.cell", file.name)), files[0])
         raise Refused(
             f"{folder} has several counts of the same cells: {listing(file.name for file in files)}",
             f"give the path of one, e.g. {first}",
@@ -134,9 +139,14 @@ def _common(one: str, other: str) -> int:
     )
 
 
+def matrices_inside(folder: Path) -> list[Path]:
+    """Return the folders with a matrix below a folder of results, those of filtered cells first."""
+    inner = [file for depth in ("*", "*/*", "*/*/*") for file in islice(folder.glob(f"{depth}/*.mtx*"), MOST)]
+    found = sorted({file.parent for file in inner if re.fullmatch(r".*\.mtx(\.gz)?", file.name)})
+    return sorted(found, key=lambda path: ("raw" in path.name, "filtered" not in path.name))
+
+
 def _inside(folder: Path) -> str:
-    """Return advice for the folder of all results of Cell Ranger, STARsolo or Parse."""
-    known = ("filtered_feature_bc_matrix", "filtered_peak_bc_matrix", "filtered", "raw", "DGE_filtered")
-    inner = [folder / name for name in known if (folder / name).is_dir()]
-    inner += sorted(folder.glob("filtered_*_bc_matrix.h5"))
-    return f"; here: {listing(map(str, inner))}" if inner else ""
+    """Return advice for the folder of all results of Cell Ranger, STARsolo, alevin-fry or Parse."""
+    found = [*matrices_inside(folder), *sorted(folder.glob("filtered_*_bc_matrix.h5"))]
+    return f"; here: {listing(map(str, found), 4)}" if found else ""

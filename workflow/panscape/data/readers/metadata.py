@@ -9,7 +9,7 @@ import pandas as pd
 
 from panscape.data.ages import convert_age
 from panscape.data.filter_expression import Column, parse_keep
-from panscape.data.readers.barcodes import rows_of
+from panscape.data.readers.barcodes import rows_of, selection_of_one
 from panscape.data.readers.columns import decimal_commas, mapped_column
 from panscape.data.readers.keep import keep_mask
 from panscape.data.readers.source import Source
@@ -71,7 +71,10 @@ def _joined(study: dict, source: Source, where: str) -> pd.DataFrame:
     doubles = names[names.duplicated()].unique()
     if len(doubles):
         problem = f"{settings['path']} has {len(doubles)} barcodes more than once, e.g. {listing(doubles, 3)}"
-        fix = "keep one line per cell; of a sheet of several samples write rows: \"sample == 'A'\""
+        fix = "keep one line per cell"
+        choice = selection_of_one(pd.Index(names), sheet.drop(columns=barcode).apply(_numbers_if_all))
+        if choice:
+            fix = f'of a sheet of several samples select one: metadata: {{..., rows: "{choice[1]}"}}'
         raise fail(at(study, where, "metadata.barcode"), problem, fix)
     position = rows_of(
         source.cells,

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Generator, Iterator
 from functools import cached_property
-from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -16,15 +14,14 @@ from panscape.data.external_sort import ExternalSort
 from panscape.data.readers.entries import LONGEST_LINE, Entries, Parser, read_header
 from panscape.data.readers.features import PEAKS, require_ids
 from panscape.data.readers.layouts import cells_first, find_layout
+from panscape.data.readers.names import read_name_table, read_names
 from panscape.data.readers.source import Source
 from panscape.data.readers.study import Refused, at, study_path
 from panscape.data.readers.text import open_bytes
-from panscape.data.sheets import read_sheet
 from panscape.errors import UserError
 from panscape.log import logger
 
 _CHUNK_BYTES = 1 << 23
-_COMMENTS = 1000  # lines of peaks.bed that are none
 
 
 class Mtx(Source):
@@ -50,10 +47,15 @@ class Mtx(Source):
         self._parser = Parser(self._header, self.matrix.name, logged=self.logged)
         self.nnz = self._header.entries
 
+    @property
+    def _sizes(self) -> tuple[int, int]:
+        """Rows and columns of the matrix."""
+        return self._header.rows, self._header.columns
+
     @cached_property
     def _cells_first(self) -> bool:
         """Whether rows are cells; 10x stores features in rows, some other tools do not."""
-        rows, columns = self._header.rows, self._header.columns
+        rows, columns = self._sizes
         cells, genes = len(self.cells), len(self.features)
         if (rows, columns) == (cells, genes) == (genes, cells):
             return self._of_square()
@@ -88,10 +90,11 @@ class Mtx(Source):
 
     def _table(self, file: Path) -> tuple[list[str], pd.DataFrame]:
         """Return the names of the cells, and their annotations if the file has a header (Parse)."""
+        place = at(self.study, self.where, "mtx.barcodes")
         if ".csv" not in file.suffixes:
-            names = [line.split("\t")[0] for line in self._lines(file)]
+            names = [row[0] for row in read_names(file, self._sizes, place)]
             return names, pd.DataFrame(index=pd.Index(names, dtype=object))
-        sheet = read_sheet(str(file), at(self.study, self.where, "mtx.barcodes"))
+        sheet = read_name_table(file, self._sizes, place)
         names = sheet.iloc[:, 0].fillna("").tolist()
         return names, sheet.iloc[:, 1:].set_axis(pd.Index(names, dtype=object), axis=0)
 
@@ -99,7 +102,8 @@ class Mtx(Source):
         file = self._files.features
         if ".csv" in file.suffixes:
             return self._of_sheet(file)
-        rows = [line.split("\t") for line in self._lines(file)]
+        place = at(self.study, self.where, "mtx.feature_names")
+        rows = read_names(file, self._sizes, place)
         if "peaks.bed" in file.name:
             return self._of_bed(rows)
         columns = {"id": [row[0] for row in rows]}
@@ -111,17 +115,18 @@ class Mtx(Source):
             }
         names = [row[1] if len(row) > 1 else row[0] for row in rows]
         if self._files.names:
-            names = self._lines(self._files.names)
+            names = [row[0] for row in read_names(self._files.names, self._sizes, place)]
         return require_ids(pd.DataFrame(columns, index=pd.Index(names, dtype=object, name="name")))
 
     def _of_sheet(self, file: Path) -> pd.DataFrame:
         """Return the features of a table with a header (Parse): ids, and names if it has them."""
-        sheet = read_sheet(str(file), at(self.study, self.where, "mtx.feature_names"))
+        sheet = read_name_table(file, self._sizes, at(self.study, self.where, "mtx.feature_names"))
         named = next((name for name in ("gene_name", "name", "symbol") if name in sheet), sheet.columns[0])
         names = sheet[named].fillna(sheet.iloc[:, 0])
-        return pd.DataFrame(
-            {"id": sheet.iloc[:, 0].to_numpy()}, index=pd.Index(names, dtype=object, name="name")
-        )
+        columns = {"id": sheet.iloc[:, 0].to_numpy()}
+        if "genome" in sheet:
+            columns["genome"] = sheet["genome"].to_numpy()
+        return pd.DataFrame(columns, index=pd.Index(names, dtype=object, name="name"))
 
     def _of_bed(self, rows: list[list[str]]) -> pd.DataFrame:
         """Return the peaks of cellranger-atac's peaks.bed."""
@@ -228,30 +233,6 @@ class Mtx(Source):
         if len(rest) > LONGEST_LINE:
             raise Refused(f"{self.matrix.name} has a line longer than {LONGEST_LINE} bytes")
         return self._parse(text + cut, 0, self._header.lines)[2]
-
-    def _lines(self, path: Path) -> list[str]:
-        """Return the lines of a table of names, at most as many as the matrix has, and one."""
-        most = max(self._header.rows, self._header.columns) + 1
-        with open_bytes(path) as handle:
-            lines = [line.decode("utf-8") for line in islice(handle, most + _COMMENTS)]
-        if lines and not lines[-1].endswith("\n"):
-            logger.warning("%s: no end of line after the last name: it may have been cut", path)
-        lines = [line.rstrip("\r\n") for line in lines]
-        if lines:
-            lines[0] = lines[0].removeprefix("\ufeff")
-        if any('"' in line for line in lines):
-            quoted = [re.fullmatch(r'"[^"\t]*"(\t"[^"\t]*")*', line) for line in lines]
-            if not all(quoted):
-                raise Refused(f"{path.name} has quotes in some places", "write names without quotes")
-            lines = [line.replace('"', "") for line in lines]
-        width = next((line.count("\t") for line in lines if not line.startswith("#")), 0)
-        for number, line in enumerate(lines, 1):
-            if not line.strip() or (line.count("\t") != width and not line.startswith("#")):
-                problem = (
-                    f"{path.name}: line {number} is empty, or has another number of fields than the first"
-                )
-                raise Refused(problem, "correct the line")
-        return lines
 
 
 def _csr(cells, genes, values, chosen: slice, start: int, stop: int, n_genes: int) -> sparse.csr_matrix:

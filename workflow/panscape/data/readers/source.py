@@ -13,7 +13,15 @@ from scipy import sparse
 
 from panscape.data.counts import BLOCK_VALUES
 from panscape.data.external_sort import ExternalSort
-from panscape.data.readers.features import GENES, KNOWN_LOWER, of_type, require_known_types
+from panscape.data.readers.barcodes import selection_of_one
+from panscape.data.readers.features import (
+    GENES,
+    KNOWN_LOWER,
+    OTHER_GENOME,
+    of_type,
+    require_known_types,
+)
+from panscape.data.readers.genome import of_genome
 from panscape.data.readers.study import at, damage_told, listing
 from panscape.errors import UserError, fail
 from panscape.log import logger
@@ -32,7 +40,8 @@ class Source(ABC):
     shape
         (n_cells, n_genes), without features that are not genes.
     cells
-        Names of the cells (Index, unique), in file order.
+        Names of the cells (Index), in file order; unique unless the study has `keep`, which then selects
+        cells of different names.
     genes
         One row per gene, indexed by its name in the file (not always unique), with the columns of the file.
     features
@@ -53,6 +62,7 @@ class Source(ABC):
     def __init__(self, study: dict, where: str):
         self.study, self.where = study, where
         self.joined: pd.DataFrame | None = None  # set by cell_table, which several checks ask for
+        self.left_out: dict[str, int] = {}  # features that are not genes, by type; known with `genes`
         self._rounded = study.get("values") == "rounded"
         self.logged = study.get("values") == "log" or self._rounded  # values need not be whole numbers
         self._sorter: ExternalSort | None = None
@@ -182,20 +192,34 @@ class Source(ABC):
     def _is_gene(self) -> np.ndarray | None:
         self._guard("genes", require_known_types, self.features)
         genes = of_type(self.features, self.study.get("features") or GENES)
-        if genes is None or genes.all() or not genes.any():
+        genes = None if genes is not None and not genes.any() else genes
+        chosen = self._guard("genes", of_genome, self.features, self.study.get("genes") or {})
+        if chosen is not None:
+            genes = chosen if genes is None else genes & chosen
+        if genes is None or genes.all():
             return None
-        others = self.features["feature_types"].astype(str)[~genes].value_counts()
+        self.left_out = self._others(~genes, chosen)
+        others = self.left_out
         left_out = ", ".join(f"{n} {kind}" for kind, n in others.items())
-        level = logging.INFO if {*map(str.lower, others.index)} <= KNOWN_LOWER else logging.WARNING
+        level = logging.INFO if {*map(str.lower, others)} <= KNOWN_LOWER else logging.WARNING
         logger.log(level, "%s: left out %s", self.study.get("id"), left_out)
         return genes
+
+    def _others(self, left: np.ndarray, chosen: np.ndarray | None) -> dict[str, int]:
+        """Return the numbers of features that are left out, by their type."""
+        kinds = pd.Series(GENES, index=range(len(left)), dtype=object)
+        if "feature_types" in self.features:
+            kinds = self.features["feature_types"].astype(str).reset_index(drop=True)
+        if chosen is not None:
+            kinds = kinds.mask(~chosen & (kinds.str.lower() == GENES.lower()), OTHER_GENOME)
+        return {str(kind): int(number) for kind, number in kinds[left].value_counts().items()}
 
     def _guard(self, part: str, function, *arguments):
         with damage_told(self.study, self.where, part):
             return function(*arguments)
 
     def check_names(self) -> None:
-        """Raise a UserError if there are no cells or genes, or a cell's name occurs twice."""
+        """Raise a UserError for no cells or genes, or (without `keep`) several cells of one name."""
         raw_cells, raw_genes = self.raw_shape
         if not raw_cells or not raw_genes:
             raise self.fail(
@@ -211,12 +235,19 @@ class Source(ABC):
         for what, names in (("cells", self.cells), ("features", self.features.index)):
             self._check_letters(what, names)
         doubles = self.cells[self.cells.duplicated()].unique()
-        if len(doubles):
+        if len(doubles) and not self.study.get("keep"):  # those that it selects are checked with it
             raise self.fail(
                 "path",
                 f"{len(doubles)} barcodes occur more than once, e.g. {listing(doubles, 3)}",
-                "make them unique, e.g. put the library's name before each",
+                self._how_to_divide(),
             )
+
+    def _how_to_divide(self) -> str:
+        """Return advice on names that occur more than once."""
+        choice = selection_of_one(self.cells, self.obs)
+        if choice:
+            return f'write a study for each {choice[0]}, with keep: "{choice[1]}" and the like'
+        return "make them unique, e.g. put the library's name before each"
 
     def _check_letters(self, what: str, names: pd.Index) -> None:
         """Raise a UserError if names have quotes or control characters, or cells have none."""

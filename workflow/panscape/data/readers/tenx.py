@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from panscape.data.readers.features import OTHER_GENOME, require_ids
+from panscape.data.readers.features import require_ids
 from panscape.data.readers.format import file_only
 from panscape.data.readers.gate import open_hdf5, values_of
 from panscape.data.readers.hdf5 import Compressed, dense_blocks, dense_spread, require_length, texts
@@ -46,7 +46,8 @@ class TenX(Source):
                 raise self.fail("format", f"no 10x matrix, only {listing(file)}", "correct format")
             else:
                 problem = f"its genomes are {listing(groups)}" + (f", not {wanted}" if wanted else "")
-                raise self.fail("genes.genome", problem, "write the genome to read")
+                fix = f"write genes: {{genome: {groups[0]}}} in the study's entry, or another of them"
+                raise self.fail("genes.genome", problem, fix)
             group = file[self._group]
             shape = values_of(group["shape"], kinds="iu")[:]
             if len(shape) != 2 or (shape < 0).any():
@@ -68,7 +69,7 @@ class TenX(Source):
             group = file[self._group]
             if "features" not in group:
                 require_length(group["genes"], len(group["gene_names"]))
-                columns = {"id": texts(group["genes"])}
+                columns = {"id": texts(group["genes"]), "genome": self._group}
                 table = pd.DataFrame(columns, index=pd.Index(texts(group["gene_names"]), name="name"))
                 return require_ids(table)
             features = group["features"]
@@ -80,16 +81,7 @@ class TenX(Source):
             for name in ("genome", "interval"):
                 if name in features:
                     columns[name] = texts(features[name])
-        table = pd.DataFrame(columns, index=names)
-        require_ids(table)
-        genome = (self.study.get("genes") or {}).get("genome")
-        if genome and "genome" in table:
-            if not (table["genome"] == genome).any():
-                problem = listing(table["genome"].unique())
-                raise self.fail("genes.genome", f"the file has {problem}, not {genome}", "correct the genome")
-            # features of another genome are dropped like those that are not genes
-            table.loc[table["genome"] != genome, "feature_types"] = OTHER_GENOME
-        return table
+        return require_ids(pd.DataFrame(columns, index=names))
 
     def gene_names(self) -> np.ndarray:
         """Return the feature names without reading the annotations."""

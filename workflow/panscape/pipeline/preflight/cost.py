@@ -24,7 +24,15 @@ MARGIN = {
     # one pass over the stored counts
     **dict.fromkeys(("read_multiome", "simulate_multiome", "transfer_labels", "plan_lines"), 12),
     **dict.fromkeys(
-        ("score_features", "place_cells", "reconfigure_cells", "compare_networks", "plot_unicoord"), 12
+        (
+            "score_features",
+            "place_cells",
+            "annotate_studies",
+            "reconfigure_cells",
+            "compare_networks",
+            "plot_unicoord",
+        ),
+        12,
     ),
     # numbers of panclusters, pairs and steps are all upper bounds there
     **dict.fromkeys(("find_elbow", "learn_dictionary", "build_targets"), 40),
@@ -145,6 +153,7 @@ OUTPUTS: dict[str, Callable[[Size, dict[str, Any]], float]] = {
     "sum_metacells": lambda size, config: 20 + 2e-6 * size.values,
     "score_features": _features,
     "place_cells": lambda size, config: 1 + 3.5e-4 * size.cells,
+    "annotate_studies": lambda size, config: 1 + 1.4e-3 * size.cells,
     "reconfigure_cells": _generated,
     "plot_landscape": lambda size, config: 12,
     "write_report": lambda size, config: 10,

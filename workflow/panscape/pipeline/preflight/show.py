@@ -155,7 +155,8 @@ def _read(job: Job, sizes: Mapping[str, Size], config: dict[str, Any]) -> list[S
     if "sample" in job.wildcards:
         names = named or studies.used_by(config, "metacells")
         return [studies.paired_size(config, name) for name in names]
-    return [sizes[name] for name in named[:1] or studies.used_by(config, USED.get(job.stage, "landscape"))]
+    use = "annotation" if job.rule == "annotate_studies" else USED.get(job.stage, "landscape")
+    return [sizes[name] for name in named[:1] or studies.used_by(config, use)]
 
 
 def _studies(sizes: Mapping[str, Size]) -> str:

@@ -8,7 +8,8 @@ from typing import TypeGuard
 # decorators that do not read annotations; with any other, annotations count
 _BLIND = {
     "staticmethod", "classmethod", "property", "cached_property", "cache", "lru_cache", "contextmanager",
-    "abstractmethod", "no_grad", "inference_mode", "njit", "jit", "setter", "wraps", "override", "pytest",
+    "abstractmethod", "no_grad", "inference_mode", "njit", "jit", "compiled", "setter", "wraps", "override",
+    "pytest",
 }  # fmt: skip
 _SKIPPED = {"ctx", "type_comment", "kind", "lineno", "col_offset"}
 Function = ast.FunctionDef | ast.AsyncFunctionDef

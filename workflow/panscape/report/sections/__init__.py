@@ -6,6 +6,7 @@ A new stage adds a module with one :class:`~panscape.report.section.Section` and
 from panscape.report.section import Section
 from panscape.report.sections import (
     along,
+    annotation,
     coexpression,
     dictionary,
     features,
@@ -34,6 +35,7 @@ SECTIONS: tuple[Section, ...] = (
     networks.SECTION,
     metacells.SECTION,
     features.SECTION,
+    annotation.SECTION,
     unicoord.SECTION,
     truth.SECTION,
 )

@@ -11,6 +11,7 @@ from panscape.report.blocks import Block, Fold, Gallery, Heading, Paragraph, tab
 from panscape.report.format import count, percent, plural
 from panscape.report.results import Results, caption
 from panscape.report.section import Section
+from panscape.report.sections import programs
 
 FOLDER = "dictionary"
 ENTRIES, ELBOW, FIT = (f"{FOLDER}/{name}.tsv" for name in ("entries", "elbow", "fit"))
@@ -90,7 +91,11 @@ def planted_modules(results: Results) -> pd.DataFrame:
 def _headline(results: Results) -> list[str]:
     kept, aside = entries(results)
     genes = top_genes(results)
-    named = [f"{row.entry} ({genes.get(row.entry, 'no edges')})" for row in kept.head(4).itertuples()]
+    known = programs.names(results)
+    named = [
+        f"{row.entry} ({known.get(row.entry) or genes.get(row.entry, 'no edges')})"
+        for row in kept.head(4).itertuples()
+    ]
     fit = explained(results)
     verb = "accounts" if len(kept) == 1 else "account"
     with_aside = ", those set aside included" if len(aside) else ""
@@ -99,7 +104,8 @@ def _headline(results: Results) -> list[str]:
         f"{plural(len(kept), 'gene network')} {verb} for {percent(fit['explained'])} of the squared "
         f"coexpression of {plural(fit['panclusters'], 'pancluster')}{with_aside} ({count(fit['pairs'])} of "
         f"{count(fit['pairs_possible'])} gene pairs pass the dictionary's filters), with edges of "
-        f"{count(fit['genes'])} of {plural(fit['genes_possible'], 'gene')}{order}: {', '.join(named)}"
+        f"{count(fit['genes'])} of {plural(fit['genes_possible'], 'gene')}; the remaining "
+        f"{percent(1 - fit['explained'])} of the square are in no entry{order}: {', '.join(named)}"
         f"{' and others' if len(kept) > len(named) else ''}."
     ]
     if len(aside):
@@ -107,7 +113,7 @@ def _headline(results: Results) -> list[str]:
         verb = "was" if len(aside) == 1 else "were"
         noun = plural(len(aside), "further entry", "further entries")
         sentences.append(f"{noun} that fewer than {few} panclusters use {verb} set aside.")
-    return [*sentences, *_truth_sentences(results)]
+    return [*sentences, *programs.sentences(results), *_truth_sentences(results)]
 
 
 def _truth_sentences(results: Results) -> list[str]:
@@ -145,6 +151,7 @@ def _blocks(results: Results) -> list[Block]:
         text = f"{plural(len(aside), 'entry', 'entries')} set aside: used by fewer than {few} panclusters."
         blocks.append(Paragraph(text, "note"))
     blocks += _pictures(results, "usage-maps", "networks", "usage-labels", "confidence")
+    blocks += programs.blocks(results)
     blocks += [Heading("Marker edges"), _strongest(results, MARKERS, limit, "Edges of one entry only.")]
     blocks += [*_sets(results, limit), *_counterparts(results), *_truth(results)]
     return blocks
@@ -243,7 +250,12 @@ def _methods(results: Results) -> list[str]:
             "Genes of marker edges were tested for gene sets by the hypergeometric test with the genes "
             "analysed as background and the Benjamini-Hochberg procedure."
         )
-    return sentences
+    return [*sentences, *programs.methods(results)]
+
+
+def _idle(results: Results) -> list[str]:
+    unused = [] if results.has(ENRICHMENT) else ["benjamini1995fdr"]
+    return unused if results.has(programs.PROGRAMS) else [*unused, *programs.REFERENCES]
 
 
 SECTION = Section(
@@ -253,7 +265,13 @@ SECTION = Section(
     _blocks,
     headline=_headline,
     methods=_methods,
-    references=("hie2019coscape", "mairal2010dictionary", "freeman1977betweenness", "benjamini1995fdr"),
-    idle=lambda results: [] if results.has(ENRICHMENT) else ["benjamini1995fdr"],
+    references=(
+        "hie2019coscape",
+        "mairal2010dictionary",
+        "freeman1977betweenness",
+        "benjamini1995fdr",
+        *programs.REFERENCES,
+    ),
+    idle=_idle,
     optional=True,
 )

@@ -9,7 +9,8 @@ import pandas as pd
 
 from panscape.config import figures
 from panscape.plot import names
-from panscape.report.blocks import Block, Gallery, Heading, Paragraph, table
+from panscape.plot.figure_names import map_name
+from panscape.report.blocks import Block, Files, Gallery, Heading, Paragraph, table
 from panscape.report.format import count, listing
 from panscape.report.results import Results, caption
 from panscape.report.section import Section
@@ -30,6 +31,8 @@ FIGURES = "landscape/figures"
 
 
 _TIME = "dpt-pseudotime"
+SHOWN_MAPS = 4
+_FIRST = ("map-study", f"map-{_TIME}", "map-age")
 _GREY = " In the map of pseudotime these are clusters that are not connected to the root."
 
 
@@ -44,17 +47,29 @@ def _blocks(results: Results) -> list[Block]:
         if name in titles:
             blocks.append(results.picture(f"{FIGURES}/{name}", titles[name], caption=caption(text)))
     blocks += [statistics_table(results), *missing_statistics(results)]
-    maps = [
-        results.picture(f"{FIGURES}/{name}", title)
-        for name, title in titles.items()
-        if name.startswith("map-")
-    ]
-    if maps:
-        text = caption("landscape_map") + (_GREY if f"map-{_TIME}" in titles else "")
-        blocks += [Heading("Maps"), Gallery(tuple(maps), text)]
+    blocks += _maps(results, titles)
     names = [name for name in figures.landscape(results.config) if name.startswith("map-")]
     blocks += left_out(results, ["pseudotime-age", "pseudotime-intervals", "spaces", *names])
     return [*blocks, *placement_blocks(results), *sensitivity(results), *_parts(results)]
+
+
+def _maps(results: Results, titles: Mapping[str, str]) -> list[Block]:
+    """Return the maps that say most, and links to the others: they differ in their colours only."""
+    there = [name for name in titles if name.startswith("map-")]
+    if not there:
+        return []
+    own = [map_name(name) for name in figures.columns(results.config) if name not in figures.ALWAYS]
+    first = [name for name in (*_FIRST, *own, *there) if name in there]
+    shown = list(dict.fromkeys(first))[:SHOWN_MAPS]
+    text = caption("landscape_map") + (_GREY if f"map-{_TIME}" in shown else "")
+    pictures = tuple(results.picture(f"{FIGURES}/{name}", titles[name]) for name in shown)
+    blocks: list[Block] = [Heading("Maps"), Gallery(pictures, text)]
+    links = []
+    for name in there:
+        kinds = [kind for kind in ("svg", "png", "pdf") if results.has(f"{FIGURES}/{name}.{kind}")]
+        if name not in shown and kinds:
+            links.append((titles[name], f"{FIGURES}/{name}.{kinds[0]}"))
+    return [*blocks, Files("The same map by other columns:", tuple(links))] if links else blocks
 
 
 def _parts(results: Results) -> list[Block]:

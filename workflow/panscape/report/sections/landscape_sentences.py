@@ -150,9 +150,13 @@ def _reason(stats: pd.DataFrame, space: str, name: str) -> str:
 
 def _shuffled_over(row: pd.Series) -> str:
     """Return the units over which ages were shuffled, e.g. ``; shuffled over 18 batches``."""
+    return f"; shuffled over {named}" if (named := units(row)) else ""
+
+
+def units(row: pd.Series) -> str:
+    """Return the sampled units behind a statistic, e.g. ``18 batches``; empty if they are unknown."""
     kinds = [part.split(" ", 1) for part in row["units"].split(", ") if " " in part]
-    named = [plural(int(number_of), what, _plural(what)) for number_of, what in kinds]
-    return f"; shuffled over {listing(named)}" if named else ""
+    return listing([plural(int(number_of), what, _plural(what)) for number_of, what in kinds])
 
 
 def _plural(noun: str) -> str:

@@ -4,22 +4,12 @@ from __future__ import annotations
 
 import pandas as pd
 
+from panscape.plot.links import METHODS
 from panscape.report.format import between
 from panscape.report.results import Results
 from panscape.report.sections.doubts import MODALITIES
 
 FOLDER = "metacells"
-METHODS = {
-    "coem": "COEM (learned), spectral",
-    "pca_lsi": "PCA + LSI, spectral",
-    "wnn": "weighted neighbours, spectral",
-    "rna": "RNA only, spectral",
-    "atac": "accessibility only, spectral",
-    "kmeans": "k-means on the embedding",
-    "archetypal": "archetypal analysis",
-    "random": "random groups",
-    "single cells": "single cells",
-}
 METRICS = (
     ("purity", "purity, by cells"),
     ("sd_within", "sd within metacells"),

@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from panscape.plot.links import METHODS
 from panscape.report.blocks import Block, Gallery, Heading, Paragraph, table
 from panscape.report.format import between, count, fixed, listing, percent, plural
 from panscape.report.results import Results, caption
@@ -16,7 +17,6 @@ from panscape.report.sections.metacell_links import link_blocks, link_methods
 from panscape.report.sections.metacell_modalities import learned_sentence, modality_blocks
 from panscape.report.sections.metacell_tables import (
     FOLDER,
-    METHODS,
     comparison,
     conditioned_on,
     evidence_of,

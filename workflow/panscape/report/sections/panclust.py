@@ -33,7 +33,8 @@ _KEPT = {
 
 
 def _algorithm(results: Results) -> str:
-    return results.settings("panclust").get("algorithm", "louvain")
+    """Return the algorithm of the clusters, whichever program ran it."""
+    return results.settings("panclust").get("algorithm", "louvain").removesuffix("-igraph")
 
 
 def _blocks(results: Results) -> list[Block]:

@@ -37,7 +37,8 @@ _FIGURE = (
 _UNDERSTOOD = (
     "What was read from the files, to be checked against what you know of them: names of genes, the "
     "fraction that are known genes of the species, median counts and detected genes of a sample of cells "
-    "(10 % and 90 % quantiles in brackets), and classes of the labels."
+    "(10 % and 90 % quantiles in brackets), classes of the labels, the columns that annotations are taken "
+    "from, and columns that have the name of an annotation which is not taken."
 )
 
 
@@ -132,7 +133,8 @@ def _overview(results: Results) -> pd.DataFrame:
 
 def understood(results: Results) -> pd.DataFrame:
     """Return one row per study with what was understood of its files, for people."""
-    texts = dict.fromkeys(("study", "genes", "labels", "species", "format"), str)
+    names = ("study", "genes", "labels", "species", "format", "roles", "not_taken", "left_out", "unit")
+    texts = dict.fromkeys(names, str)
     read = results.table(UNDERSTOOD, dtype=texts)
     shown = pd.DataFrame({"study": read["study"], "format": read["format"], "genes": read["genes"]})
     known = [
@@ -150,8 +152,14 @@ def understood(results: Results) -> pd.DataFrame:
         shown["cells in the sheet"] = [percent(x) if x == x else "–" for x in read["in_sheet"]]
     if read["age_low"].notna().any():
         ages = zip(read["age_low"], read["age_high"], strict=True)
-        shown["age"] = [between(low, high, "{:g}".format) if low == low else "–" for low, high in ages]
-    return shown.assign(labels=read["labels"].fillna(""))
+        unit = next((text for text in read["unit"] if text == text), "")
+        ages_of = [between(low, high, "{:g}".format) if low == low else "–" for low, high in ages]
+        shown[f"age ({unit})" if unit else "age"] = ages_of
+    shown = shown.assign(labels=read["labels"].fillna(""), taken=read["roles"].fillna(""))
+    for column, name in (("not_taken", "not taken"), ("left_out", "features left out")):
+        if read[column].notna().any():
+            shown[name] = read[column].fillna("")
+    return shown
 
 
 def _source(study: Mapping[str, Any]) -> str:

@@ -166,8 +166,10 @@ def _baselines(discrete: list[str], values: list[str]) -> list[str]:
     if not plain:
         return []
     names = listing([*plain, "nearest neighbours (k = 15)"])
-    genes = ", and ridge regression on the genes" if values else ""
-    return [f"Baselines were {names} on 50 principal components of the same training cells{genes}."]
+    return [
+        f"Baselines were {names} on 50 principal components of the same training cells, and {listing(plain)} "
+        "on the genes."
+    ]
 
 
 SECTION = Section(

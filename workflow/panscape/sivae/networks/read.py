@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
+from panscape.data.elements import read_frame
 from panscape.data.files import open_h5, read_csr, read_tsv
 from panscape.errors import fail
 from panscape.sivae.lines import COPY, HALVES
@@ -62,10 +63,8 @@ class LineFiles:
 
     def genes(self) -> list[str]:
         """Return the genes in the order of embeddings and graphs."""
-        from anndata.io import read_elem
-
         with open_h5(self.folder / "embedding.h5ad") as file:
-            return list(read_elem(file["obs"]).index.astype(str))
+            return list(read_frame(file["obs"]).index.astype(str))
 
     def embeddings(self, model: str, bins: Sequence[str]) -> list[np.ndarray]:
         """Return the gene embeddings (G, K) of some bins."""

@@ -16,11 +16,11 @@ from scipy import sparse
 from scipy.stats import norm
 
 from panscape.log import logger
+from panscape.stats.aucell import areas
 from panscape.stats.fdr import benjamini_hochberg
 from panscape.stats.permutation import reference_pvalues
 from panscape.unicoord.features import classes as classes_module
 from panscape.unicoord.features import entropy as entropy_module
-from panscape.unicoord.features.aucell import areas
 from panscape.unicoord.features.classes import Areas, Classes
 from panscape.unicoord.features.random import GenePool, random_members, strata
 from panscape.unicoord.features.settings import FeatureSettings
@@ -67,7 +67,7 @@ def assess_sets(
     Parameters
     ----------
     weights
-        CSR (n, G) from :func:`panscape.unicoord.features.aucell.weight_blocks`.
+        CSR (n, G) from :func:`panscape.stats.aucell.weight_blocks`.
     member
         CSR (T, G) of ones.
     n_up

@@ -16,8 +16,8 @@ from panscape.data.counts import Counts
 from panscape.data.gene_sets import GeneSets, read_gene_sets, restrict
 from panscape.errors import fail
 from panscape.log import Progress, logger
+from panscape.stats.aucell import aucell, top_count, weight_blocks
 from panscape.unicoord.features.assess import assess_sets
-from panscape.unicoord.features.aucell import aucell, top_count, weight_blocks
 from panscape.unicoord.features.cells import labelled, unit_of
 from panscape.unicoord.features.choose import CLASS_COLUMNS, choose
 from panscape.unicoord.features.settings import FeatureSettings

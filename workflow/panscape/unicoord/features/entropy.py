@@ -13,9 +13,9 @@ from __future__ import annotations
 import numpy as np
 from scipy import sparse
 
+from panscape.stats.aucell import largest_area
 from panscape.stats.permutation import reference_pvalues
 from panscape.stats.singular import least_squares
-from panscape.unicoord.features.aucell import largest_area
 
 STEPS = 4  # histogram bins per standard deviation of the random sets' scores
 

@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 
 from panscape.settings import FromMapping, Renamed
+from panscape.stats.aucell import TIES
 
-TIES = ("mean", "order")
 RANDOM_GENES = ("uniform", "membership")
 TESTS = ("classes", "entropy")
 REPRESENTATIVES = ("importance", "entropy")
@@ -36,7 +36,7 @@ class FeatureSettings(FromMapping):
     top_fraction
         Fraction of the genes that count as a cell's top genes (AUCell's default, 5 %).
     ties
-        See :func:`panscape.unicoord.features.aucell.aucell`.
+        See :func:`panscape.stats.aucell.aucell`.
     max_cells
         Maximum number of cells that sets are chosen on; the chosen sets are scored in all cells.
     random_sets, size_bins, detection_bins, random_genes

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import numpy as np
 from scipy import sparse
 
-from panscape.unicoord.features.settings import TIES
+TIES = ("mean", "order")
 
 _BLOCK_VALUES = 4_000_000  # non-zero values ranked per block
 

@@ -4,8 +4,8 @@ import pytest
 from scipy import sparse
 from scipy.stats import rankdata
 
-from panscape.unicoord.features import aucell as aucell_module
-from panscape.unicoord.features.aucell import aucell, top_count, weight_blocks
+from panscape.stats import aucell as aucell_module
+from panscape.stats.aucell import aucell, top_count, weight_blocks
 
 
 @pytest.fixture

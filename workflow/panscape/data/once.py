@@ -1,0 +1,49 @@
+"""Values that one check of a configuration needs several times."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any, TypeVar
+
+_Value = TypeVar("_Value")
+_memory: ContextVar[dict[Hashable, Any] | None] = ContextVar("memory", default=None)
+
+
+@contextmanager
+def remembering() -> Iterator[None]:
+    """Keep what :func:`remembered` computes until the block ends; files must not change in it.
+
+    Examples
+    --------
+    >>> drawn = iter(range(3))
+    >>> with remembering():
+    ...     remembered("number", lambda: next(drawn)), remembered("number", lambda: next(drawn))
+    (0, 0)
+    >>> remembered("number", lambda: next(drawn))
+    1
+    """
+    token = _memory.set({})
+    try:
+        yield
+    finally:
+        _memory.reset(token)
+
+
+def remembered(key: Hashable, compute: Callable[[], _Value]) -> _Value:
+    """Return the value of a key, computed at its first use within :func:`remembering`, else at every use.
+
+    Parameters
+    ----------
+    key
+        All that the value depends on, besides the contents of files.
+    compute
+        Returns the value, which callers must not change; its errors are not kept.
+    """
+    memory = _memory.get()
+    if memory is None:
+        return compute()
+    if key not in memory:
+        memory[key] = compute()
+    return memory[key]

@@ -1,0 +1,164 @@
+// What is selected, and the page of a gene.
+
+class Panel {
+  constructor(data, view) {
+    this.data = data;
+    this.view = view;
+    this.about = element("div", { className: "about", "aria-live": "polite" });
+    this.page = element("section", { id: "gene-page", hidden: true, "aria-live": "polite" });
+    this.known = new Set([...Object.keys(data.facts), ...(data.genes ? data.genes.names : [])]);
+    const sorted = [...this.known].sort();
+    this.search = element("input", { type: "search", id: "gene-search", list: "gene-names", placeholder: "gene", autocomplete: "off" });
+    this.list = element("datalist", { id: "gene-names" });
+    sorted.forEach((name) => this.list.append(element("option", { value: name })));
+    this.lower = new Map(sorted.map((name) => [name.toLowerCase(), name]));
+    this.message = element("span", { className: "note", role: "status" });
+    this.search.addEventListener("change", () => this.find());
+    this.search.addEventListener("keydown", (event) => {
+      if (event.key === "Enter") this.find();
+    });
+    view.onSelect((indices) => this.describe(indices));
+  }
+
+  find() {
+    const wanted = this.search.value.trim();
+    if (!wanted) return;
+    const name = this.lower.get(wanted.toLowerCase());
+    this.message.textContent = name ? "" : `No page for ${wanted}: it is none of the ${this.known.size} genes of this report.`;
+    if (name) this.open(name);
+  }
+
+  link(name) {
+    if (!this.known.has(name)) return document.createTextNode(name);
+    const button = element("button", { type: "button", className: "gene", textContent: name });
+    button.addEventListener("click", () => this.open(name));
+    return button;
+  }
+
+  listed(names) {
+    return names.flatMap((name, at) => (at ? [", ", this.link(name)] : [this.link(name)]));
+  }
+
+  describe(indices) {
+    const map = this.view.map;
+    const linked = this.linked?.selected;
+    if (linked && this.view.at === 0 && String(linked.indices) !== String(indices)) linked.indices = indices;
+    if (!indices.length) {
+      const some = map.names.length < map.total ? `${shown(map.names.length)} of ${shown(map.total)}` : shown(map.total);
+      this.about.replaceChildren(element("p", { className: "note",
+        textContent: `${some} ${map.noun}s. Drag to move, draw a box or choose the wheel to zoom, point at a ${map.noun}, click it or draw around some.` }));
+      return;
+    }
+    const rows = map.columns.map((column) => [column.name, this.summary(column, indices)]);
+    const title = indices.length === 1 ? map.names[indices[0]] : `${indices.length} ${map.noun}s`;
+    this.about.replaceChildren(element("h3", { textContent: title }), this.table(rows));
+    const pairs = indices.length === 1 && this.data.pairs[map.names[indices[0]]];
+    if (pairs && pairs.length && this.view.at === 0) {
+      const items = pairs.map(([a, b, r]) => element("li", {}, this.link(a), " – ", this.link(b), ` ${shown(r)}`));
+      this.about.append(element("h4", { textContent: "Strongest pairs" }), element("ol", {}, ...items));
+    }
+  }
+
+  summary(column, indices) {
+    if (column.kind === "number") {
+      const values = indices.map((at) => column.values[at]).filter((value) => value !== null);
+      if (!values.length) return "–";
+      const [low, high] = range(values);
+      return low === high ? shown(low) : `${shown(low)} to ${shown(high)}`;
+    }
+    const counts = new Map();
+    indices.forEach((at) => {
+      const label = column.codes[at] < 0 ? "–" : column.levels[column.codes[at]];
+      counts.set(label, (counts.get(label) ?? 0) + 1);
+    });
+    const first = [...counts].sort((a, b) => b[1] - a[1]).slice(0, 4);
+    return indices.length === 1 ? first[0][0] : first.map(([label, n]) => `${label} (${n})`).join(", ");
+  }
+
+  table(rows, header) {
+    const body = element("tbody", {}, ...rows.map((row) =>
+      element("tr", {}, ...row.map((cell) => element("td", {}, ...(Array.isArray(cell) ? cell : [shown(cell)]))))));
+    const made = element("table", {});
+    if (header) made.append(element("thead", {}, element("tr", {}, ...header.map((text) => element("th", { scope: "col", textContent: text })))));
+    made.append(body);
+    return element("div", { className: "table" }, made);
+  }
+
+  open(name) {
+    const known = this.data.facts[name] ?? {};
+    this.search.value = name;
+    this.view.showGene(name);
+    const close = element("button", { type: "button", textContent: "close", className: "close" });
+    close.addEventListener("click", () => { this.page.hidden = true; });
+    const parts = [element("h3", {}, name, " ", close)];
+    parts.push(...this.along(name, known), ...this.entries(known), ...this.lines(known), ...this.peaks(known));
+    if (parts.length === 1) parts.push(element("p", { textContent: "Measured, but in no result of this report." }));
+    this.page.replaceChildren(...parts);
+    this.page.hidden = false;
+    this.page.scrollIntoView({ block: "nearest" });
+    this.curve(name);
+  }
+
+  along(name, known) {
+    if (!known.along) return [];
+    const [rho, fdr] = known.along;
+    this.plot = element("div", { className: "curve", role: "img", "aria-label": `${name} along pseudotime` });
+    const rate = fdr === null ? "" : `, FDR ${shown(fdr)}`;
+    return [element("h4", { textContent: "Along pseudotime" }),
+      element("p", { textContent: `Spearman's ρ ${shown(rho)} over clusters${rate}.` }), this.plot];
+  }
+
+  // Expression against pseudotime: the same points as the map, and the same selection.
+  curve(name) {
+    const at = this.data.genes ? this.data.genes.names.indexOf(name) : -1;
+    const time = this.data.maps[0].columns.find((column) => column.name === "pseudotime");
+    if (at < 0 || !time || !this.plot?.isConnected) return;
+    const source = new Bokeh.ColumnDataSource({ data: {
+      time: time.values.map((value) => value ?? NaN), level: decoded(this.data.genes, at, time.values.length),
+      colour: this.view.source.data.colour,
+    } });
+    source.selected.indices = this.view.source.selected.indices;
+    source.selected.change.connect(() => this.view.select(source.selected.indices));
+    this.linked = source;
+    const figure = Bokeh.Plotting.figure({
+      height: 200, sizing_mode: "stretch_width", tools: "box_select,tap,reset", toolbar_location: null,
+      x_axis_label: "pseudotime", y_axis_label: "mean expression", background_fill_color: null, border_fill_color: null,
+    });
+    const ink = getComputedStyle(document.body).color;
+    figure.xgrid.grid_line_color = figure.ygrid.grid_line_color = "#88888844";
+    for (const axis of [...figure.xaxis, ...figure.yaxis]) {
+      axis.axis_label_text_color = axis.major_label_text_color = ink;
+    }
+    figure.scatter({ x: { field: "time" }, y: { field: "level" }, source, size: 7, fill_color: { field: "colour" },
+      line_color: null, nonselection_fill_alpha: 0.15 });
+    Bokeh.Plotting.show(figure, this.plot);
+  }
+
+  entries(known) {
+    if (!known.entries) return [];
+    const rows = known.entries.map(([title, near]) => [[title], this.listed(near)]);
+    return [element("h4", { textContent: "Gene networks of the dictionary" }), this.table(rows, ["network", "neighbours, strongest first"])];
+  }
+
+  lines(known) {
+    const made = [];
+    if (known.lines) {
+      const rows = known.lines.map(([phenotype, rho, fdr, controlled, call]) => [[phenotype], rho, fdr, controlled, [call || "–"]]);
+      made.push(element("h4", { textContent: "Centrality over lines against phenotype" }),
+        this.table(rows, ["phenotype", "ρ", "FDR", "FDR, controlled", "call"]));
+    }
+    if (known.near) {
+      const [total, near] = known.near;
+      const items = near.flatMap(([name, n], at) => [at ? ", " : "", this.link(name), ` (${n})`]);
+      made.push(element("h4", { textContent: "Neighbours in the lines' networks" }),
+        element("p", {}, ...items, `; in brackets, in how many of ${total} lines it is among the ten nearest.`));
+    }
+    return made;
+  }
+
+  peaks(known) {
+    if (!known.peaks) return [];
+    const rows = known.peaks.map(([sample, peak, distance, fdr]) => [[sample], [peak], distance, fdr]);
+    return [element("h4", { textContent: "Linked peaks" }), this.table(rows, ["sample", "peak", "distance (bp)", "FDR"])];
+  }
+}

@@ -1,0 +1,30 @@
+"""Place genes in the entries of the dictionary, name them, and average their scores by label."""
+
+from pathlib import Path
+
+from panscape.coscape.dictionary.membership import Membership, place_genes, program_table
+from panscape.coscape.dictionary.names import name_entries
+from panscape.coscape.dictionary.use import label_means
+from panscape.coscape.dictionary.write import read_dictionary
+from panscape.data import files
+from panscape.data.gene_sets import read_gene_sets, restrict
+from panscape.pipeline import job
+
+job.begin(snakemake)
+
+given, params, output = snakemake.input, snakemake.params, snakemake.output
+saved = read_dictionary(given.dictionary)
+parts = [Membership.from_anndata(files.read_h5ad(path)) for path in given.membership]
+placed, membership = place_genes(parts, saved.genes, saved.names, min_kme=params.settings["min_kme"])
+files.write_tsv(placed, output.genes)
+files.write_tsv(membership, output.membership)
+low, high = sorted(params.settings["set_sizes"])
+libraries = [
+    restrict(read_gene_sets(path), saved.genes, library=Path(path).stem, min_size=low, max_size=high)
+    for path in given.gene_sets
+]
+programs = program_table(parts, placed, saved.names)
+programs = programs.merge(name_entries(placed, saved.names, libraries), on="entry")
+files.write_tsv(programs, output.programs)
+scores = (files.read_h5ad(path) for path in given.scores)
+files.write_tsv(label_means(((one.obs, one.X) for one in scores), saved.names, params.columns), output.means)
