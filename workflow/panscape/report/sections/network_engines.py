@@ -86,8 +86,8 @@ def _advice(engines: pd.DataFrame, verdict: pd.DataFrame) -> str:
     others = [MODELS[name] for name in dict.fromkeys(engines["model"]) if name != "sivae"]
     if others:
         text += (
-            f" siVAE is one engine beside {listing(others)}, not a reference: in our measurements it is "
-            "level with PCA on known interactions, and slightly worse on unseen cells of small lines."
+            f" siVAE is one engine beside {listing(others)}, not a reference: in our measurements it is at "
+            "best level with PCA on known interactions, and slightly worse on unseen cells of small lines."
         )
     return text
 
