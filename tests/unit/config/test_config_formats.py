@@ -55,9 +55,7 @@ def test_paths_of_no_file(path, why):
 
 
 def test_lines_whose_names_cannot_be_files():
-    with pytest.raises(
-        UserError, match=r"studies\[one\].obs.line: .*201 characters.* -> rename it: line: "
-    ):
+    with pytest.raises(UserError, match=r"studies\[one\].obs.line: .*201 characters.* -> rename it: line: "):
         file_names({"one": ["x1" * 100 + "b"]})
     with pytest.raises(UserError, match="repeated 24 times"):
         file_names({"one": ["B" * 24]})
