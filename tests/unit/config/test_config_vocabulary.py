@@ -60,6 +60,7 @@ DIFFERENT = {
     "lines": "simulation: the studies of lines, and their number of lines",
     "shrinkage": "coexpression: of which kind; coem: on or off",
     "values": "studies: what values are; obs: what labels stand for",
+    "studies": "the studies, or simulated ones; unicoord.apply: ids of those to annotate",
     "metacells": "studies: a sample to read; the section",
 }
 KEYS = [(path, entry) for path, entry in walk(schema()) if not path.endswith(">")]
