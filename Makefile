@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(abspath $(VENV))/bin
 export PATH := $(BIN):$(PATH)
 
-.PHONY: help demo test test-newest test-fuzz test-kernels test-real test-slurm test-conda coverage lint format generated docs \
+.PHONY: help demo example test test-newest test-fuzz test-kernels test-real test-slurm test-conda coverage lint format generated docs \
   check why init verify digests clean
 
 help: ## say what there is to make
@@ -14,6 +14,14 @@ help: ## say what there is to make
 demo: $(VENV)/demo.stamp ## simulate the demo collection and analyse it to the report
 	$(BIN)/snakemake --profile profiles/demo --cores $(CORES)
 	@echo "Open results/demo/report.html"
+
+example: $(VENV)/demo.stamp ## fetch real cells (islets of people and mice, 16 MB from PyPI) and analyse them to the report
+	@mkdir -p resources/islets
+	ls resources/islets/came-*.whl >/dev/null 2>&1 || $(BIN)/python -m pip download --quiet --no-deps --only-binary :all: \
+	  --require-hashes --requirement examples/requirements.txt --dest resources/islets
+	$(BIN)/python examples/unpack_islets.py resources/islets
+	$(BIN)/snakemake --configfile examples/islets.yaml --cores $(CORES)
+	@echo "Open results/islets/report.html"
 
 test: $(VENV)/dev.stamp ## run the tests
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest
