@@ -8,7 +8,9 @@ from panscape.data import files
 from panscape.plot.network_effects import draw_effects
 from panscape.plot.networks import draw_networks
 from panscape.plot.style import save_figure
+from panscape.report.claims.lines import network_claims
 from panscape.report.results import Results
+from panscape.report.sections.network_lines import TESTS, TEXT
 from panscape.report.sections.networks import SECTION, _attainable, bins, planted
 from panscape.simulate.write import write_lines_truth
 from panscape.sivae.networks.edge_tests import edge_tables
@@ -145,6 +147,16 @@ def test_blocks(results):
     assert any("nowhere" in row for row in skipped.rows)
     pictures = [picture for block in blocks if block.block == "gallery" for picture in block.pictures]
     assert len(pictures) == 7 and all(picture.caption for picture in pictures)
+
+
+def test_a_collection_in_which_nothing_can_be_tested(results, tmp_path):
+    untested = few_lines(results, tmp_path, 4)
+    tests = results.table(TESTS, dtype=TEXT).head(2)
+    empty = tests.assign(status="skipped: 4 lines have a value", statistic="", value=None, pvalue=None)
+    files.write_tsv(empty, tmp_path / TESTS)
+    captions = [block.caption for block in SECTION.content(untested) if block.block == "table"]
+    assert any("not performed" in text for text in captions)
+    assert [claim.verdict for claim in network_claims(untested)] == []
 
 
 def test_methods_name_the_settings(results):

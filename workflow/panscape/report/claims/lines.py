@@ -10,7 +10,8 @@ import pandas as pd
 from panscape.report.claims.claim import UNDECIDED, Claim, by_chance, verdict
 from panscape.report.format import count, fixed, number, plural, pvalue
 from panscape.report.results import Results
-from panscape.report.sections.networks import GENES, MODELS, TESTS, words
+from panscape.report.sections.network_lines import TESTS, TEXT
+from panscape.report.sections.networks import GENES, MODELS, words
 from panscape.report.sections.sivae import MODELS as OF_LINES
 from panscape.report.sections.sivae import models
 
@@ -54,7 +55,7 @@ def network_claims(results: Results) -> list[Claim]:
     """Return per phenotype whether networks of similar lines are similar, and whether genes follow it."""
     if not results.has(TESTS, GENES):
         return []
-    tests = results.table(TESTS, dtype={"part": str, "model": str, "phenotype": str, "status": str})
+    tests = results.table(TESTS, dtype=TEXT)
     units = _units(results)
     made = []
     for phenotype in dict.fromkeys(tests["phenotype"].dropna()):

@@ -9,6 +9,8 @@ from panscape.report.format import listing
 from panscape.report.results import Results
 
 TESTS, RELIABILITY = "networks/tests.tsv", "networks/reliability.tsv"
+# columns of the tests that are text, also where all of their rows are empty
+TEXT = dict.fromkeys(["part", "model", "phenotype", "statistic", "status"], str)
 
 
 def confounders(warned: pd.DataFrame) -> list[Block]:

@@ -9,7 +9,13 @@ from panscape.report.format import count, fixed, listing, number, plural
 from panscape.report.results import Results, caption
 from panscape.report.section import Section
 from panscape.report.sections.network_engines import MODELS, engine_blocks, neighbour_blocks
-from panscape.report.sections.network_lines import TESTS, confounders, reliability_flags, tested_designs
+from panscape.report.sections.network_lines import (
+    TESTS,
+    TEXT,
+    confounders,
+    reliability_flags,
+    tested_designs,
+)
 from panscape.report.sections.sivae import LINES, bin_cells
 
 FOLDER = "networks"
@@ -48,7 +54,7 @@ def genes(results: Results) -> pd.DataFrame:
 
 def cannot(results: Results) -> dict[str, str]:
     """Return phenotype -> why no gene can be called, for those with too few lines."""
-    tests = results.table(TESTS, dtype={"part": str, "model": str, "phenotype": str, "status": str})
+    tests = results.table(TESTS, dtype=TEXT)
     rows = tests[(tests["part"] == "genes") & tests["status"].fillna("").str.startswith("cannot be decided")]
     return dict(zip(rows["phenotype"], rows["status"], strict=True))
 
@@ -121,7 +127,7 @@ def _headline(results: Results) -> list[str]:
 
 def _blocks(results: Results) -> list[Block]:
     limit = results.table_rows
-    tests = results.table(TESTS, dtype={"part": str, "model": str, "phenotype": str, "status": str})
+    tests = results.table(TESTS, dtype=TEXT)
     designs, warned = tests[tests["part"] == "design"], tests[tests["part"] == "confounding"]
     tests = tests[~tests["part"].isin(["design", "confounding"])]
     done = tests[tests["status"] == "tested"]
