@@ -1,5 +1,7 @@
 """The section of the report on networks of lines."""
 
+import shutil
+
 import made_lines
 import pandas as pd
 import pytest
@@ -150,10 +152,14 @@ def test_blocks(results):
 
 
 def test_a_collection_in_which_nothing_can_be_tested(results, tmp_path):
-    untested = few_lines(results, tmp_path, 4)
+    root = shutil.copytree(results.root, tmp_path / "untested")
     tests = results.table(TESTS, dtype=TEXT).head(2)
     empty = tests.assign(status="skipped: 4 lines have a value", statistic="", value=None, pvalue=None)
-    files.write_tsv(empty, tmp_path / TESTS)
+    files.write_tsv(empty, root / TESTS)
+    given = [path for path in root.rglob("*") if path.is_file()]
+    untested = Results.of(
+        root, given, results.config, named={"truth/lines/genes.tsv": root / "truth/lines/genes.tsv"}
+    )
     captions = [block.caption for block in SECTION.content(untested) if block.block == "table"]
     assert any("not performed" in text for text in captions)
     assert [claim.verdict for claim in network_claims(untested)] == []
