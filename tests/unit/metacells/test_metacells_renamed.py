@@ -5,7 +5,10 @@ from panscape.coem.metacells.settings import MetacellSettings
 from panscape.coem.settings import CoemSettings
 from panscape.config.load import load
 
-BASE = {"collection": "c", "studies": [{"id": "a", "path": "a.h5mu", "use": ["metacells"]}]}
+BASE = {
+    "collection": "c",
+    "studies": [{"id": "a", "path": "a.h5mu", "use": ["metacells"], "obs": {"lane": "lane"}}],
+}
 OLD = {
     "coem": {"epochs": 7, "batch": "lane", "warmup": 0.2, "peak_share": [0.1, 0.9]},
     "metacells": {"ladder": [20, 40], "components": 12},

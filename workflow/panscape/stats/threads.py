@@ -54,7 +54,7 @@ def single_threaded() -> Iterator[None]:
     >>> @single_threaded()
     ... def blas_threads():
     ...     from threadpoolctl import threadpool_info
-    ...     return {pool["num_threads"] for pool in threadpool_info()}
+    ...     return {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"}
     >>> blas_threads()
     {1}
     """

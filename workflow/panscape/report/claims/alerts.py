@@ -23,7 +23,8 @@ TECHNICAL = ("platform", "batch", "study", "sample", "donor")
 PURE = 0.9  # mean purity of metacells for a technical column
 FEWEST = 6  # lines for a correlation with a phenotype
 _NOT_PHENOTYPES = {
-    "line", "name", "study", "n_cells", "n_bins", "bin_cells", "discarded", "depth", "job", "status",
+    "line", "name", "study", "n_cells", "n_bins", "bin_cells", "discarded", "thinned_to", "depth", "detected",
+    "composition", "job", "status",
 }  # fmt: skip
 
 
@@ -79,6 +80,19 @@ def depth_along(results: Results) -> list[str]:
     ]
 
 
+def _done_about_depth(lines: pd.DataFrame) -> str:
+    """Return what was done about lines of unequal depth, and what is left to do."""
+    if "thinned_to" in lines and lines["thinned_to"].notna().all():
+        return (
+            "Their cells were thinned to equal depth before they were modelled; what still follows depth is "
+            "in the table of confounding in the chapter Networks of lines."
+        )
+    return (
+        "Differences between networks may be of depth: write sivae: {equal_depth: true}, or use the columns "
+        "with controls."
+    )
+
+
 def depth_of_lines(results: Results) -> list[str]:
     """Return the phenotypes of lines that depth follows."""
     if not results.has(LINES):
@@ -97,8 +111,7 @@ def depth_of_lines(results: Results) -> list[str]:
         if abs(rho) >= STRONG and p <= LEVEL:
             texts.append(
                 f"Depth of the lines follows {column.replace('_', ' ')} (ρ = {fixed(rho)}, p = {pvalue(p)}, "
-                f"{int(known.sum())} lines): differences between networks may be of depth. Use the "
-                "columns with controls, or downsample the lines to one depth."
+                f"{int(known.sum())} lines). {_done_about_depth(lines)}"
             )
     return texts
 

@@ -12,6 +12,7 @@ from panscape.data.files import read_h5ad
 from panscape.report.explorer.bounds import MOST_EDGES, MOST_LEVELS, MOST_POINTS, numbers
 from panscape.report.results import Results
 from panscape.seeds import stream
+from panscape.stats.decomposition import signs, symmetric_eigen
 
 LANDSCAPE = "landscape/landscape.h5ad"
 COORDINATES, ACTIVE = "unicoord/coordinates.h5ad", "unicoord/active.tsv"
@@ -118,8 +119,8 @@ def plane(values: np.ndarray) -> np.ndarray:
     centred = centred[:, scale > 0] / scale[scale > 0]
     if centred.shape[1] < 2:
         return np.pad(centred, ((0, 0), (0, 2 - centred.shape[1])))
-    vectors = np.linalg.eigh(centred.T @ centred)[1][:, :-3:-1]
-    return centred @ (vectors * np.sign(vectors[np.abs(vectors).argmax(axis=0), [0, 1]]))
+    vectors = symmetric_eigen(centred.T @ centred, 2)[1]
+    return centred @ (vectors * signs(vectors))
 
 
 def points(
