@@ -18,7 +18,7 @@ from panscape.pipeline.verify.records import results
 
 TOLERANCE = 1e-4
 """Largest difference of close files, relative to the largest number of a column or array."""
-DRAWN = (".svg", ".png", ".pdf", ".html", ".md")
+DRAWN = (".svg", ".png", ".pdf", ".html", ".md", ".zip")  # figures, and the report that holds them
 
 
 @dataclass(frozen=True)
