@@ -59,7 +59,7 @@ def _changed(table: pd.DataFrame, change: Callable[[str], str]) -> pd.DataFrame:
             if changes := _changes(column.cat.categories, change):
                 columns[at] = column.cat.rename_categories(changes)
         elif not pd.api.types.is_numeric_dtype(dtype) and (changes := _changes(column, change)):
-            columns[at] = pd.Series(_replaced(column, changes), column.index, dtype=object)
+            columns[at] = pd.Series(_replaced(column, changes), column.index, dtype=dtype)
     names = [change(name) if isinstance(name, str) else name for name in table.columns]
     if not columns and names == list(table.columns):
         return table
