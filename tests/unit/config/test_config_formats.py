@@ -82,3 +82,9 @@ def test_message_shows_the_place_in_a_long_filter():
     with pytest.raises(UserError) as caught:
         parse_keep("a == 1 and " * 500 + "b = 2 and" + " c == 3 and" * 300, "keep")
     assert "b = 2" in str(caught.value) and len(str(caught.value)) < 500
+
+
+def test_an_endless_id_does_not_fill_the_message():
+    with pytest.raises(UserError) as error:
+        load({"collection": "c", "studies": [{"id": "d/" * 3000, "path": "a.h5ad"}]})
+    assert "studies[0].id" in str(error.value) and len(str(error.value)) < 1000

@@ -16,6 +16,7 @@ from panscape.config.samplesheet import KEY, with_studies
 from panscape.config.schema import Schema, schema
 from panscape.config.unused import unused
 from panscape.config.validate import schema_problems, show
+from panscape.data.labels import LONGEST_ID
 from panscape.errors import Problem, UserError, fail
 from panscape.log import logger
 
@@ -141,4 +142,5 @@ def _named(problem: Problem, value: Config) -> Problem:
     name = study.get("id") if isinstance(study, dict) else None
     if not isinstance(name, str):
         return problem
+    name = name if len(name) <= LONGEST_ID else f"{name[:LONGEST_ID]}..."  # it may be what is wrong
     return Problem(f"{problem.where} (study {name!r})", problem.what, problem.fix)
