@@ -20,7 +20,7 @@ example: $(VENV)/demo.stamp ## fetch real cells (islets of people and mice, 16 M
 	ls resources/islets/came-*.whl >/dev/null 2>&1 || $(BIN)/python -m pip download --quiet --no-deps --only-binary :all: \
 	  --require-hashes --requirement examples/requirements.txt --dest resources/islets
 	$(BIN)/python examples/unpack_islets.py resources/islets
-	$(BIN)/snakemake --configfile examples/islets.yaml --cores $(CORES)
+	$(BIN)/snakemake --quiet reason --configfile examples/islets.yaml --cores $(CORES)
 	@echo "Open results/islets/report.html"
 
 test: $(VENV)/dev.stamp ## run the tests
