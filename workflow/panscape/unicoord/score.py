@@ -7,7 +7,7 @@ import pandas as pd
 from scipy import sparse
 
 from panscape import seeds
-from panscape.data.labels import class_name
+from panscape.data.labels import class_names
 from panscape.errors import fail
 from panscape.training.batches import permutation
 from panscape.unicoord.baselines import (
@@ -72,7 +72,7 @@ def score_model(
         if label.kind == "continuous":
             rows += _value_scores(label.name, predicted, truth, old, train_labels, new, seed)
             continue
-        truth, train_labels = (_names(column) for column in (truth, train_labels))
+        truth, train_labels = (class_names(column) for column in (truth, train_labels))
         share = model.probabilities(scored, label.name) if label.discrete else None
         rows += _class_scores(label.name, predicted, share, label.classes, truth, old, train_labels, new)
         confusions.append(_long(confusion(truth, predicted["value"])).assign(label=label.name))
@@ -100,10 +100,6 @@ def _joined(parts: list[pd.DataFrame], columns: list[str]) -> pd.DataFrame:
 
 def _long(table: pd.DataFrame) -> pd.DataFrame:
     return table.stack().rename("n").reset_index()
-
-
-def _names(column: pd.Series) -> pd.Series:
-    return column.map(lambda value: None if pd.isna(value) else class_name(value)).astype(object)
 
 
 def _sample(rows: np.ndarray, most: int, seed: int, name: str) -> np.ndarray:
