@@ -141,6 +141,12 @@ def test_small_batches_and_those_of_one_class_are_taken_as_they_are(fitted):
     assert len(one) >= 50
 
 
+def test_absent_genes_are_told_once(fitted, caplog):
+    model, cells = fitted
+    model.predict(shifted(cells[:200, 1:].copy(), 0.3), batch="study")
+    assert caplog.text.count("1 of the model's 120 genes are not in the data") == 1
+
+
 def test_cells_of_batches_do_not_affect_each_other(fitted):
     model, cells = fitted
     new = shifted(cells[:300].copy(), 0.9)

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from panscape.errors import fail
-from panscape.log import logger
+from panscape.log import logger, without_repeats
 from panscape.unicoord.genes import check_overlap
 from panscape.unicoord.labels import LabelInfo
 
@@ -25,6 +25,7 @@ _MIN_CELLS = 50  # batches with fewer cells are taken as they are
 _QUANTILE = 0.25  # of the distances in a batch, which its unknown cells do not reach
 
 
+@without_repeats()  # cells are read several times
 def annotation(
     model: CoordinateSystem, cells: Cells, batch: str | None, min_overlap: float, missing: str
 ) -> pd.DataFrame:
