@@ -12,7 +12,6 @@ from __future__ import annotations
 import csv
 import io
 import os
-import shutil
 import sys
 import zipfile
 from pathlib import Path
@@ -41,8 +40,7 @@ def _write(path: Path, content: bytes) -> None:
     if path.exists() and path.read_bytes() == content:
         return
     scratch = path.with_name(f".{path.name}.part")
-    with scratch.open("wb") as file:
-        shutil.copyfileobj(io.BytesIO(content), file)
+    scratch.write_bytes(content)
     os.replace(scratch, path)
 
 

@@ -266,3 +266,23 @@ def test_a_constant_prediction_has_no_correlation():
     scores = evaluate.regression(truth, np.full(1448, 13.271828))
     assert np.isnan(scores["r"]) and np.isnan(scores["rho"])
     assert scores["mae"] == pytest.approx(np.abs(truth - 13.271828).mean())
+
+
+def test_baselines_share_the_sums_of_the_same_cells(cells, monkeypatch):
+    x, labels = cells
+    made, sums = [], baselines._co_sums
+    monkeypatch.setattr(baselines, "_co_sums", lambda part: made.append(part.shape) or sums(part))
+    train, y, gap = x[:200], np.arange(200.0), labels[:200].copy()
+    gap[:5] = None
+    old = baselines.Training(train)
+    space = baselines.components(old, 5)
+    shared = [baselines.label_baselines(old, names, x[200:]) for names in (labels[:200], gap)]
+    values = [baselines.ridge(old, more, x[200:]) for more in (y, y + 1)]
+    # all cells, those with a label, and the four fifths of the ridge penalty
+    assert [n for n, _ in made] == [200, 195, 160]
+    assert np.array_equal(space.axes, baselines.components(train, 5).axes)
+    for names, found in zip((labels[:200], gap), shared, strict=True):
+        alone = baselines.label_baselines(train, names, x[200:])
+        assert all(np.array_equal(found[name].probability, alone[name].probability) for name in alone)
+    for more, found in zip((y, y + 1), values, strict=True):
+        assert np.array_equal(found, baselines.ridge(train, more, x[200:]))

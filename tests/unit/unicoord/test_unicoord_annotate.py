@@ -1,5 +1,7 @@
 """Annotation of new studies: two votes, alignment of batches, and cells of unknown types."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
@@ -8,6 +10,7 @@ from sklearn.linear_model import LogisticRegression
 from unicoord_cells import LABELS, QUICK, atlas
 
 from panscape.errors import UserError
+from panscape.unicoord import annotate
 from panscape.unicoord.apply import annotate_studies
 from panscape.unicoord.cells import Cells
 from panscape.unicoord.confidence import Nonconformity, calibrate
@@ -106,6 +109,42 @@ def test_studies_are_annotated_and_compared_with_labels_that_they_have(fitted):
     assert rows.loc["bare", "agreement"].isna().all() and rows["confidence"].notna().sum() == 4
     of_types = classes[classes["label"] == "cell_type"].groupby("study")["cells"].sum()
     assert of_types.to_dict() == {"new": 200, "bare": 200} and "time" not in set(classes["label"])
+
+
+def test_the_shift_of_every_batch_is_taken_away_except_in_absent_genes():
+    rng = np.random.default_rng(4)
+    code, groups = np.arange(400) % 2, np.repeat([0, 1], 200)
+    centres, apart = rng.normal(size=(2, 5)), np.array([[2.0], [-3.0]]) + rng.normal(size=(2, 5))
+    x = (centres[code] + apart[groups]).astype(np.float32)
+    model = SimpleNamespace(
+        confidence=SimpleNamespace(heads={"type": SimpleNamespace(centres=centres)}),
+        dense=lambda cells, *options: [(slice(0, 250), x[:250]), (slice(250, 400), x[250:])],
+        encode=lambda block: block,
+        joined=np.concatenate,
+    )
+    there = np.array([True, True, True, True, False])
+    shares = np.eye(2)[code]
+    shifts = annotate._shifts(model, None, TYPES, shares, groups, 2, there, ())
+    moved = annotate._encoded(model, None, shares, shifts, groups, ())
+    np.testing.assert_allclose(moved[:, :4], centres[code][:, :4], atol=1e-5)
+    np.testing.assert_array_equal(moved[:, 4], x[:, 4])
+
+
+def test_small_batches_and_those_of_one_class_are_taken_as_they_are(fitted):
+    model, cells = fitted
+    new = shifted(cells, 0.3)
+    one = new[(new.obs["cell_type"] == "T0").to_numpy()].copy()
+    for part, same in ((new, False), (new[:40].copy(), True), (one, True)):
+        two = [model.predict(part, batch=batch).set_index("label") for batch in (None, "study")]
+        alone, aligned = (table.loc["cell_type", "probability"] for table in two)
+        assert alone.equals(aligned) == same
+    assert len(one) >= 50
+
+
+def test_absent_genes_are_told_once(fitted, caplog):
+    model, cells = fitted
+    model.predict(shifted(cells[:200, 1:].copy(), 0.3), batch="study")
+    assert caplog.text.count("1 of the model's 120 genes are not in the data") == 1
 
 
 def test_cells_of_batches_do_not_affect_each_other(fitted):

@@ -28,6 +28,11 @@ def class_name(value: Any) -> str:
     return str(value)
 
 
+def class_names(values: pd.Series) -> pd.Series:
+    """Return the names of classes, as objects; missing ones stay missing."""
+    return values.map(lambda value: None if pd.isna(value) else class_name(value)).astype(object)
+
+
 def hyphenated(text: str) -> str:
     """Return a text with hyphens for all but letters and digits, as in names of files; may be empty.
 

@@ -20,7 +20,7 @@ def keep_smallest(values, index, kept):
     Parameters
     ----------
     values
-        float (m, n), finite.
+        float (m, n), not NaN; k or more entries of every row are finite.
     index
         int64 (m, k), k <= n: receives the columns.
     kept

@@ -17,7 +17,6 @@ PARTS = 0.8  # parts per square root of the number of points
 RECALL = 0.995  # diffusion components depend on few neighbours between parts: at 0.98 they shift by a tenth
 SAMPLED = 60  # points per part, for k-means
 QUERY_BLOCK = 512
-FEW = 8
 
 
 def neighbors(
@@ -121,7 +120,7 @@ def approximate_neighbors(
 def partitioned_neighbors(
     points: np.ndarray, n_neighbors: int, *, seed: int = 0
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Find nearly exact nearest neighbours of every point by Euclidean distance, without compilation.
+    """Find nearly exact nearest neighbours of every point by Euclidean distance.
 
     Points are partitioned by k-means into about 0.8 times the square root of their number; the neighbours of
     a point are sought in the parts nearest to its own, as many as hold 99.5 % of those of 500 points. Where
@@ -204,34 +203,18 @@ def _parts(points: np.ndarray, k: int, rng: np.random.Generator, seed: int) -> t
 
 def _nearest_of(points, rows, near, k: int, centre) -> tuple[np.ndarray, np.ndarray]:
     """Return the `k` nearest of the points `near` (ascending) to each of `rows`, and their distances."""
+    from panscape.graph.nearest_kernel import keep_smallest
+
     queries, found = points[rows] - centre, points[near] - centre
     squared = (found**2).sum(axis=1) - 2 * queries @ found.T
     squared[np.arange(len(rows)), np.searchsorted(near, rows)] = np.inf
-    chosen = near[np.sort(_smallest(squared, k), axis=1)]
+    places, kept = np.empty((len(rows), k), dtype=np.int64), np.empty((len(rows), k), squared.dtype)
+    keep_smallest(squared, places, kept)
+    chosen = near[np.sort(places, axis=1)]
     apart = (points[rows][:, None].astype(np.float64) - points[chosen]) ** 2
     distance = np.sqrt(apart.sum(axis=2))
     order = np.argsort(distance, axis=1, kind="stable")
     return np.take_along_axis(chosen, order, axis=1), np.take_along_axis(distance, order, axis=1)
-
-
-def _smallest(values: np.ndarray, k: int) -> np.ndarray:
-    """Return the columns of the `k` smallest values of every row, unordered.
-
-    The k-th smallest of every eighth column bounds them; few values are below it, and a partition of these is
-    several times faster than one of whole rows.
-    """
-    few = values[:, ::FEW]
-    if few.shape[1] < 4 * k:
-        return np.argpartition(values, k - 1, axis=1)[:, :k]
-    bound = np.partition(few, k - 1, axis=1)[:, k - 1]
-    row, column = np.nonzero(values <= bound[:, None])
-    count = np.bincount(row, minlength=len(values))
-    place = np.arange(len(row)) - np.repeat(np.cumsum(count) - count, count)
-    below = np.full((len(values), count.max()), np.inf, dtype=values.dtype)
-    below[row, place] = values[row, column]
-    columns = np.zeros(below.shape, dtype=np.int64)
-    columns[row, place] = column
-    return np.take_along_axis(columns, np.argpartition(below, k - 1, axis=1)[:, :k], axis=1)
 
 
 def approximate_nearest(points: np.ndarray, queries: np.ndarray, *, seed: int = 0) -> np.ndarray:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from panscape.errors import fail
-from panscape.log import logger
+from panscape.log import logger, without_repeats
 from panscape.unicoord.genes import check_overlap
 from panscape.unicoord.labels import LabelInfo
 
@@ -25,22 +25,7 @@ _MIN_CELLS = 50  # batches with fewer cells are taken as they are
 _QUANTILE = 0.25  # of the distances in a batch, which its unknown cells do not reach
 
 
-@dataclass(frozen=True)
-class Aligned:
-    """Shifts of the classes in a batch.
-
-    Attributes
-    ----------
-    share
-        (n, K) probabilities of its cells.
-    shift
-        (K, G) that is subtracted from the cells of each class.
-    """
-
-    share: np.ndarray
-    shift: np.ndarray
-
-
+@without_repeats()  # cells are read several times
 def annotation(
     model: CoordinateSystem, cells: Cells, batch: str | None, min_overlap: float, missing: str
 ) -> pd.DataFrame:
@@ -131,11 +116,10 @@ def _shifts(model, cells, label, shares, groups, number, there, options) -> np.n
 def _encoded(model, cells, shares, shifts, groups, options) -> Encoded:
     parts = []
     for rows, x in model.dense(cells, *options):
-        moved = (
-            x - np.einsum("nk,nkg->ng", shares[rows], shifts[groups[rows]])
-            if len(shifts) > 1
-            else (x - shares[rows] @ shifts[0])
-        )
+        moved = x.astype(np.float64)
+        for at in np.unique(groups[rows]):
+            inside = groups[rows] == at
+            moved[inside] -= shares[rows][inside] @ shifts[at]
         parts.append(model.encode(moved.astype(np.float32)))
     return model.joined(parts)
 

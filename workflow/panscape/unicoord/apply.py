@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from panscape.data.labels import class_name
+from panscape.data.labels import class_name, class_names
 from panscape.errors import fail
 from panscape.log import logger
 from panscape.unicoord.cells import Cells
@@ -67,8 +67,7 @@ def annotate_studies(
 def _truth(cells: Cells, name: str) -> np.ndarray:
     if name not in cells.obs:
         return np.full(len(cells), None, dtype=object)
-    column = cells.obs[name].astype(object)
-    return column.map(lambda value: None if pd.isna(value) else class_name(value)).to_numpy(dtype=object)
+    return class_names(cells.obs[name]).to_numpy(dtype=object)
 
 
 def _counted(rows: pd.DataFrame) -> tuple[int, int, float, float]:

@@ -25,6 +25,47 @@ RIDGE_ALPHAS = tuple(10.0 ** np.arange(-1, 6))
 _COVARIANCE_GENES = 3000  # maximum for components from the genes x genes matrix
 
 
+class Training:
+    """Training cells, whose sums of products are made once for several baselines on the same cells.
+
+    Most of the time of a baseline goes into these sums.
+
+    Parameters
+    ----------
+    matrix
+        (n, G) log-normalised expression, or other features.
+
+    Examples
+    --------
+    >>> train = Training(np.eye(3))
+    >>> train[np.array([True, True, True])].co_sums() is train.co_sums()
+    True
+    """
+
+    def __init__(self, matrix: Matrix):
+        self.matrix = matrix
+        self._rows = np.arange(matrix.shape[0])
+        self._sums: dict[bytes, tuple[np.ndarray, np.ndarray]] = {}
+
+    @classmethod
+    def of(cls, cells: Matrix | Training) -> Training:
+        """Return cells as `Training`."""
+        return cells if isinstance(cells, Training) else cls(cells)
+
+    def __getitem__(self, rows: np.ndarray) -> Training:
+        """Return some of the cells, in the order of `rows`, with the sums known so far."""
+        part = Training(self.matrix[rows])
+        part._rows, part._sums = self._rows[rows], self._sums
+        return part
+
+    def co_sums(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return the means of the genes (G,) and the sums of products of their deviations (G, G)."""
+        key = self._rows.tobytes()
+        if key not in self._sums:
+            self._sums[key] = _co_sums(self.matrix)
+        return self._sums[key]
+
+
 @dataclass(frozen=True)
 class Components:
     """Principal components of training cells.
@@ -66,20 +107,21 @@ class Predicted:
         return self.classes[self.probability.argmax(axis=1)]
 
 
-def components(train: Matrix, n_components: int = 50) -> Components:
+def components(train: Matrix | Training, n_components: int = 50) -> Components:
     """Return the leading principal components of cells (n, G), up to min(n, G) - 1 (n - 1 for few genes)."""
-    n, genes = train.shape
+    cells = Training.of(train)
+    n, genes = cells.matrix.shape
     if genes > _COVARIANCE_GENES:
-        matrix = sparse.csr_matrix(train, dtype=np.float64)
+        matrix = sparse.csr_matrix(cells.matrix, dtype=np.float64)
         mean = np.asarray(matrix.mean(axis=0)).ravel()
         return Components(mean, principal_components(matrix, n_components, tolerance=0.0).axes.T)
-    mean, products = _co_sums(train)
+    mean, products = cells.co_sums()
     vectors = symmetric_eigen(products, min(n_components, n - 1, genes))[1]
     return Components(mean, (vectors * signs(vectors)).T)
 
 
 def _co_sums(train: Matrix) -> tuple[np.ndarray, np.ndarray]:
-    """Return the means of the genes (G,) and the sums of products of their deviations (G, G)."""
+    """See :meth:`Training.co_sums`."""
     if sparse.issparse(train):
         train = sparse.csr_matrix(train, dtype=np.float64)
     else:
@@ -91,7 +133,7 @@ def _co_sums(train: Matrix) -> tuple[np.ndarray, np.ndarray]:
 
 
 def label_baselines(
-    train: Matrix,
+    train: Matrix | Training,
     labels: ArrayLike,
     test: Matrix,
     *,
@@ -121,20 +163,20 @@ def label_baselines(
     from sklearn.neighbors import KNeighborsClassifier
 
     there = present(labels)
-    train, y = train[there], np.asarray(labels, dtype=object)[there].astype(str)
+    learned, y = Training.of(train)[there], np.asarray(labels, dtype=object)[there].astype(str)
     names, count = np.unique(y, return_counts=True)
     share = np.broadcast_to(count / count.sum(), (test.shape[0], len(names)))
     predictions = {"majority": Predicted(names, share)}
     if len(names) < 2:
         return predictions
-    pca = components(train, n_components)
-    train_scores, test_scores = pca.scores(train), pca.scores(test)
+    pca = components(learned, n_components)
+    train_scores, test_scores = pca.scores(learned.matrix), pca.scores(test)
     models = {
         "logistic-pca": (LogisticRegression(max_iter=1000), train_scores, test_scores),
         "knn-pca": (KNeighborsClassifier(min(neighbours, len(y))), train_scores, test_scores),
     }
     if genes:
-        models["logistic-genes"] = (LogisticRegression(max_iter=300), train, test)
+        models["logistic-genes"] = (LogisticRegression(max_iter=300), learned.matrix, test)
     for name, (model, x, new) in models.items():
         model.fit(x, y)
         predictions[name] = Predicted(np.asarray(model.classes_, dtype=object), model.predict_proba(new))
@@ -142,7 +184,7 @@ def label_baselines(
 
 
 def value_baselines(
-    train: Matrix,
+    train: Matrix | Training,
     values: ArrayLike,
     test: Matrix,
     *,
@@ -172,12 +214,12 @@ def value_baselines(
 
     numbers = np.asarray(values, dtype=np.float64)
     there = np.isfinite(numbers)
-    train, y = train[there], numbers[there]
-    pca = components(train, n_components)
-    train_scores, test_scores = pca.scores(train), pca.scores(test)
+    learned, y = Training.of(train)[there], numbers[there]
+    pca = components(learned, n_components)
+    train_scores, test_scores = pca.scores(learned.matrix), pca.scores(test)
     near = KNeighborsRegressor(min(neighbours, len(y))).fit(train_scores, y)
     return {
-        "ridge-genes": ridge(train, y, test, seed=seed),
+        "ridge-genes": ridge(learned, y, test, seed=seed),
         "ridge-pca": ridge(train_scores, y, test_scores, seed=seed),
         "knn-pca": near.predict(test_scores),
         "mean": np.full(test.shape[0], y.mean()),
@@ -185,7 +227,12 @@ def value_baselines(
 
 
 def ridge(
-    train: Matrix, values: np.ndarray, test: Matrix, *, alphas: Sequence[float] = RIDGE_ALPHAS, seed: int = 0
+    train: Matrix | Training,
+    values: np.ndarray,
+    test: Matrix,
+    *,
+    alphas: Sequence[float] = RIDGE_ALPHAS,
+    seed: int = 0,
 ) -> np.ndarray:
     """Predict numbers by ridge regression with an intercept, the penalty chosen on a fifth of the cells.
 
@@ -203,22 +250,22 @@ def ridge(
     seed
         Seed of the split.
     """
-    values = np.asarray(values, dtype=np.float64)
+    cells, values = Training.of(train), np.asarray(values, dtype=np.float64)
     n = len(values)
     order = seeds.stream(seed, "ridge").permutation(n)
     inner, outer = order[n // 5 :], order[: n // 5]
     best = alphas[0]
     if len(outer) > 1 and len(alphas) > 1:
-        guesses = _solve(train[inner], values[inner], train[outer], alphas)
+        guesses = _solve(cells[inner], values[inner], cells.matrix[outer], alphas)
         best = alphas[int(((guesses - values[outer]) ** 2).mean(axis=1).argmin())]
-    return _solve(train, values, test, [best])[0]
+    return _solve(cells, values, test, [best])[0]
 
 
-def _solve(train: Matrix, values: np.ndarray, test: Matrix, alphas: Sequence[float]) -> np.ndarray:
+def _solve(train: Training, values: np.ndarray, test: Matrix, alphas: Sequence[float]) -> np.ndarray:
     """Return (len(alphas), m) ridge predictions."""
-    mean, gram = _co_sums(train)
+    mean, gram = train.co_sums()
     test = sparse.csr_matrix(test, dtype=np.float64) if sparse.issparse(test) else test
-    moment = np.asarray(train.T @ (values - values.mean())).ravel()
+    moment = np.asarray(train.matrix.T @ (values - values.mean())).ravel()
     size, vectors = symmetric_eigen(gram)
     size, image = np.maximum(size, 0.0), vectors.T @ moment
     predictions = []

@@ -14,6 +14,11 @@ from panscape.stats.permutation import reference_pvalues
 _LOWEST = 1e-12  # probabilities are clipped from below
 
 
+def clipped_log(probability: np.ndarray) -> np.ndarray:
+    """Return logarithms of probabilities, which are clipped from below."""
+    return np.log(np.maximum(probability, _LOWEST))
+
+
 def softmax(logits: np.ndarray, temperature: float = 1.0) -> np.ndarray:
     """Return probabilities (n, K) of logits (n, K) divided by a temperature."""
     scaled = np.asarray(logits, dtype=np.float64) / temperature
@@ -22,10 +27,14 @@ def softmax(logits: np.ndarray, temperature: float = 1.0) -> np.ndarray:
     return scaled / scaled.sum(axis=1, keepdims=True)
 
 
+def log_losses(probability: np.ndarray, codes: np.ndarray) -> np.ndarray:
+    """Return the negative log-likelihood of the true class of every cell (n,) (nats; lower is better)."""
+    return -clipped_log(probability[np.arange(len(codes)), codes])
+
+
 def negative_log_likelihood(probability: np.ndarray, codes: np.ndarray) -> float:
-    """Return the mean negative log-likelihood of the true class (nats; lower is better)."""
-    chosen = probability[np.arange(len(codes)), codes]
-    return float(-np.log(np.maximum(chosen, _LOWEST)).mean())
+    """Return the mean of :func:`log_losses`."""
+    return float(log_losses(probability, codes).mean())
 
 
 def fit_temperature(

@@ -10,7 +10,13 @@ import numpy as np
 from panscape import seeds
 from panscape.log import logger
 from panscape.stats.decomposition import symmetric_eigen
-from panscape.unicoord.calibrate import conformal_pvalue, fit_temperature, softmax, unknown_threshold
+from panscape.unicoord.calibrate import (
+    clipped_log,
+    conformal_pvalue,
+    fit_temperature,
+    softmax,
+    unknown_threshold,
+)
 from panscape.unicoord.head import Head
 from panscape.unicoord.labels import LabelInfo, Layout
 from panscape.unicoord.targets import Targets
@@ -106,7 +112,7 @@ class Confidence:
 
 
 def _logits(head: Head | None, votes: np.ndarray, linear: np.ndarray) -> np.ndarray:
-    return np.log(np.maximum(votes, 1e-12)) if head is None else head.logits(votes, linear)
+    return clipped_log(votes) if head is None else head.logits(votes, linear)
 
 
 def calibrate(

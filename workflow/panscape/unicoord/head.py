@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import sparse
 
-from panscape.unicoord.calibrate import fit_temperature, softmax
+from panscape.unicoord.calibrate import clipped_log, fit_temperature, log_losses, softmax
 from panscape.unicoord.labels import Layout
 from panscape.unicoord.targets import Targets
 
@@ -17,7 +17,6 @@ MAX_CELLS = 5000  # maximum number of training cells of a linear classifier
 _SHARES = (0.25, 0.5, 0.75)  # of the linear classifier: neither vote is ever left out
 _MIN_CELLS = 20  # labelled validation cells needed to choose the share
 _TEMPERATURES = (1.0, 10.0)  # a vote that is right in all of a few cells is not sharpened
-_LOWEST = 1e-12  # probabilities are clipped from below
 _STEPS = 100  # of the optimiser, after which predictions hardly change
 
 
@@ -42,7 +41,7 @@ class Head:
 
     def logits(self, votes: np.ndarray, linear: np.ndarray) -> np.ndarray:
         """Return the logits (n, K) of both votes together."""
-        return self.factors[0] * np.log(np.maximum(votes, _LOWEST)) + self.factors[1] * linear
+        return self.factors[0] * clipped_log(votes) + self.factors[1] * linear
 
 
 def fit_heads(layout: Layout, x: sparse.csr_matrix, targets: Targets) -> dict[str, Head]:
@@ -112,20 +111,16 @@ def weigh_heads(
         rows = code >= 0
         if label.name not in heads or rows.sum() < _MIN_CELLS:
             continue
-        code, two = code[rows], (np.log(np.maximum(votes[rows, part], _LOWEST)), linear[rows, part])
+        code, two = code[rows], (clipped_log(votes[rows, part]), linear[rows, part])
         sharp = [1 / fit_temperature(logits, code, bounds=_TEMPERATURES) for logits in two]
         choices = [((1 - share) * sharp[0], share * sharp[1]) for share in _SHARES]
-        loss = np.array([_losses(softmax(a * two[0] + b * two[1]), code) for a, b in choices])
+        loss = np.array([log_losses(softmax(a * two[0] + b * two[1]), code) for a, b in choices])
         best, even = int(loss.mean(axis=1).argmin()), _SHARES.index(0.5)
         gain = loss[even] - loss[best]
         chosen = best if gain.mean() > gain.std() / len(gain) ** 0.5 else even
         factors = np.array(choices[chosen], dtype=np.float32)
         weighed[label.name] = replace(heads[label.name], factors=factors)
     return weighed
-
-
-def _losses(probability: np.ndarray, code: np.ndarray) -> np.ndarray:
-    return -np.log(np.maximum(probability[np.arange(len(code)), code], _LOWEST))
 
 
 def linear_map(heads: Mapping[str, Head], layout: Layout, n_genes: int) -> tuple[np.ndarray, np.ndarray]:

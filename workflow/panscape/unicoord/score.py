@@ -7,10 +7,17 @@ import pandas as pd
 from scipy import sparse
 
 from panscape import seeds
-from panscape.data.labels import class_name
+from panscape.data.labels import class_names
 from panscape.errors import fail
 from panscape.training.batches import permutation
-from panscape.unicoord.baselines import components, label_baselines, ridge, value_baselines
+from panscape.unicoord.baselines import (
+    Components,
+    Training,
+    components,
+    label_baselines,
+    ridge,
+    value_baselines,
+)
 from panscape.unicoord.calibrate import reliability
 from panscape.unicoord.cells import Cells
 from panscape.unicoord.checks import check_split
@@ -52,7 +59,8 @@ def score_model(
     test = _sample(np.flatnonzero(split == "test"), _SCORED, seed, "test")
     learn = _sample(np.flatnonzero(split != "test"), _LEARNED, seed, "learn")
     scored, learned = some_cells(model, cells, test), some_cells(model, cells, learn)
-    new, old = model.normalised(scored), model.normalised(learned)
+    new, old = model.normalised(scored), Training(model.normalised(learned))
+    space = components(old, _COMPONENTS)
     rows: list[tuple] = []
     confusions, calibrations = [], []
     table = model.predict(scored)
@@ -64,7 +72,7 @@ def score_model(
         if label.kind == "continuous":
             rows += _value_scores(label.name, predicted, truth, old, train_labels, new, seed)
             continue
-        truth, train_labels = (_names(column) for column in (truth, train_labels))
+        truth, train_labels = (class_names(column) for column in (truth, train_labels))
         share = model.probabilities(scored, label.name) if label.discrete else None
         rows += _class_scores(label.name, predicted, share, label.classes, truth, old, train_labels, new)
         confusions.append(_long(confusion(truth, predicted["value"])).assign(label=label.name))
@@ -73,9 +81,9 @@ def score_model(
             there = truth.notna().to_numpy()
             bins = reliability(share.max(axis=1)[there], (guess == truth.to_numpy())[there])
             calibrations.append(bins.assign(label=label.name))
-    rows += _reconstruction(model, scored, new, old)
+    rows += _reconstruction(model, scored, new, old.matrix, space)
     rows += _leaks(model, scored, seed)
-    rows += _changes(model, scored, new, old, seed)
+    rows += _changes(model, scored, new, space, seed)
     rows += _moves(model, scored, old, learned, seed)
     metrics = pd.DataFrame(rows, columns=COLUMNS)
     return {
@@ -92,10 +100,6 @@ def _joined(parts: list[pd.DataFrame], columns: list[str]) -> pd.DataFrame:
 
 def _long(table: pd.DataFrame) -> pd.DataFrame:
     return table.stack().rename("n").reset_index()
-
-
-def _names(column: pd.Series) -> pd.Series:
-    return column.map(lambda value: None if pd.isna(value) else class_name(value)).astype(object)
 
 
 def _sample(rows: np.ndarray, most: int, seed: int, name: str) -> np.ndarray:
@@ -147,14 +151,13 @@ def _value_scores(name, predicted, truth, old, train_values, new, seed) -> list[
 
 
 def _reconstruction(
-    model: CoordinateSystem, scored, new: sparse.csr_matrix, old: sparse.csr_matrix
+    model: CoordinateSystem, scored, new: sparse.csr_matrix, old: sparse.csr_matrix, space: Components
 ) -> list[tuple]:
     """Return squared errors as fractions of that of the genes' means."""
     made = np.vstack([block for _, block in model.reconfigure(scored, {}, unchanged="predicted")])
     dense = new.toarray()
     mean = np.asarray(old.mean(axis=0)).ravel()
     base = float(((dense - mean) ** 2).mean())
-    space = components(old, _COMPONENTS)
     linear = space.scores(new) @ space.axes + space.mean
     name = f"pca-{len(space.axes)}"
     return [
@@ -179,7 +182,7 @@ def _leaks(model: CoordinateSystem, scored, seed: int) -> list[tuple]:
 
 
 def _changes(
-    model: CoordinateSystem, scored, new: sparse.csr_matrix, old: sparse.csr_matrix, seed: int
+    model: CoordinateSystem, scored, new: sparse.csr_matrix, space: Components, seed: int
 ) -> list[tuple]:
     """Return, per discrete label, its remaining effect on expression after all cells are set to one class.
 
@@ -187,8 +190,7 @@ def _changes(
     reconstructed and as reconfigured; the null is that of permuted labels. The other labels, which should not
     change, are scored in the same way.
     """
-    space, rows = components(old, _COMPONENTS), []
-    measured = space.scores(new)
+    measured, rows = space.scores(new), []
     rebuilt = space.scores(np.vstack([block for _, block in model.reconfigure(scored, {})]))
     discrete = [
         label
@@ -207,7 +209,7 @@ def _changes(
     return rows
 
 
-def _moves(model: CoordinateSystem, scored, old: sparse.csr_matrix, learned, seed: int) -> list[tuple]:
+def _moves(model: CoordinateSystem, scored, old: Training, learned, seed: int) -> list[tuple]:
     """Return how well ridge regression of measured cells recovers requested values from decoded cells."""
     rows = []
     for label in model.layout.values:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from panscape.data.labels import class_name
+from panscape.data.labels import class_names
 from panscape.unicoord.labels import Layout, numbers
 
 
@@ -51,8 +51,7 @@ def targets(obs: pd.DataFrame, layout: Layout) -> Targets:
     for at, label in enumerate(layout.discrete):
         if label.name in obs:
             index = pd.Index(label.classes)
-            named = obs[label.name].map(lambda value: None if pd.isna(value) else class_name(value))
-            codes[:, at] = index.get_indexer(pd.Index(named.astype(object)))
+            codes[:, at] = index.get_indexer(pd.Index(class_names(obs[label.name])))
     return Targets(values, codes)
 
 
