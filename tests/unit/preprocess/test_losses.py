@@ -14,6 +14,7 @@ from panscape.config.inputs import check_inputs
 from panscape.config.load import load
 from panscape.config.qc_forecast import expected_losses
 from panscape.coscape.panclust.pancluster import pancluster
+from panscape.data import digests
 from panscape.data.files import write_tsv
 from panscape.errors import Problem, UserError, fail
 from panscape.preprocess import losses
@@ -134,6 +135,25 @@ def test_tables_are_sought_beside_the_logs(tmp_path, shallow):
         assert [rows[0]["study"] for rows in losses.read_tables(log, names)] == ["larva"]
     assert losses.read_tables(tmp_path / "elsewhere.log") == []
     assert losses.read_tables(tmp_path / "logs/other/landscape/x.log") == []
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda text: text.replace("larva", "adult"),  # whole as a table, but not what was written
+        lambda text: text.rpartition("\t")[0],
+        lambda text: text + "one field more\t" * 40,
+        lambda text: "\0" + text,
+        lambda text: "",
+    ],
+)
+def test_damaged_tables_explain_nothing(tmp_path, shallow, damage):
+    tables(tmp_path, shallow, min_genes=10)
+    log, path = tmp_path / "logs/x/landscape/a.log", tmp_path / "results/x/preprocess/larva/qc.tsv"
+    assert losses.read_tables(log, ["larva"])
+    digests.write(path, digests.Digest.of(path))
+    path.write_text(damage(path.read_text(encoding="utf-8")), encoding="utf-8")
+    assert losses.read_tables(log, ["larva"]) == []
 
 
 SCRIPT = """
