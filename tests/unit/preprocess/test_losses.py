@@ -180,6 +180,18 @@ def test_every_script_quotes(tmp_path, shallow):
         assert "no line has 50 cells [quality control of larva: kept 2 of 340 cells" in text
 
 
+def test_a_table_with_other_words_hides_no_error(tmp_path, shallow):
+    tables(tmp_path, shallow, min_genes=500)
+    path = tmp_path / "results/x/preprocess/larva/qc.tsv"
+    head, *rows = path.read_text(encoding="utf-8").splitlines()
+    path.write_text("\n".join([head, *("\t".join("?" for _ in row.split("\t")) for row in rows)]) + "\n")
+    (tmp_path / "logs/x/sivae").mkdir(parents=True)
+    script = SCRIPT.format(library=str(WORKFLOW))
+    done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 1 and "Traceback" not in done.stderr
+    assert "no line has 50 cells -> lower it" in done.stderr
+
+
 def test_scripts_do_not_load_quality_control_for_that():
     code = f"import sys; sys.path.insert(0, {str(WORKFLOW)!r}); import panscape.pipeline.job; "
     code += "assert not {'panscape.preprocess.qc', 'pandas', 'numpy'} & set(sys.modules)"
