@@ -36,9 +36,8 @@ REFERENCE = config["project"]["reference"]
 if workflow.is_main_process:
     _output = workflow.output_settings
     if not _output.dryrun and "REASON" in {word.name for word in _output.quiet or ()}:
-        attach_lines(
-            engine_logger
-        )  # one line per finished job, as the profiles ask (quiet: reason)
+        # one line per finished job, as the profiles ask (quiet: reason)
+        attach_lines(engine_logger)
     if workflow.deployment_settings:
         methods = workflow.deployment_settings.deployment_method
         check_container(config["container"], methods)

@@ -7,8 +7,9 @@ import pytest
 from scipy import sparse
 
 from panscape.config import studies as inputs
-from panscape.config.inputs import _missing_files, check_inputs
+from panscape.config.inputs import _check, _missing_files, check_inputs
 from panscape.config.load import load
+from panscape.data.readers.h5ad import H5ad
 from panscape.errors import UserError
 
 GENES = [f"GENE{number}" for number in range(200)]
@@ -44,6 +45,16 @@ def test_good_studies_give_no_warning(study, tmp_path):
         config({"id": "a", "path": study, "obs": age}, {"id": "b", "path": other, "obs": age})
     )
     assert warnings == []
+
+
+def test_the_annotations_of_a_study_are_read_once_by_its_check(study, tmp_path, monkeypatch):
+    other = write(tmp_path / "b.h5ad")
+    reads, read = [], H5ad._read_obs
+    monkeypatch.setattr(H5ad, "_read_obs", lambda source: reads.append(source.where) or read(source))
+    keep = {"keep": "tissue == 'x'", "obs": {"platform": "tissue"}}
+    _check(config({"id": "a", "path": study, **keep}, {"id": "b", "path": other}))  # as in its process
+    # the forecast of losses, after the checks of all studies, opens them again
+    assert reads == ["studies[0]", "studies[1]", "study 'a'", "study 'b'"]
 
 
 def test_problems_of_all_studies_and_settings_come_at_once(study, tmp_path):

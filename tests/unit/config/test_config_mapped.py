@@ -67,3 +67,15 @@ def test_columns_that_are(sections):
 def test_nothing_is_asked_of_analyses_without_studies():
     raw = collection(coem={"batch_key": "gone"})
     load({**raw, "studies": raw["studies"][2:]})
+
+
+@pytest.mark.parametrize(("section", "tested"), [("dictionary", "compare"), ("networks", "phenotypes")])
+def test_columns_of_tests_are_mapped(section, tested):
+    lab = {"id": "a", "path": "a.h5ad", "use": ["landscape", "sivae"], "obs": {"donor": "d", "age": "age"}}
+    given = {"collection": "t", "landscape": {"root": "none"}, "studies": [lab]}
+    load({**given, section: {tested: ["age"], "covariates": ["age"], "block": "donor"}})
+    with pytest.raises(UserError) as caught:
+        load({**given, section: {tested: ["age", "weight"], "covariates": ["run"], "block": "donr"}})
+    text = str(caught.value)
+    assert f"{section}.{tested}[1]: no study of" in text and f"{section}.covariates[0]: no study of" in text
+    assert f"{section}.block: no study of" in text and "did you mean 'donor'?" in text

@@ -10,7 +10,7 @@ from scipy import sparse
 from panscape.config.init import main
 from panscape.config.inputs import look_at_inputs
 from panscape.config.load import load
-from panscape.config.propose import propose
+from panscape.config.propose import _age, propose
 from panscape.data.known_genes import common_symbols
 from panscape.errors import UserError
 
@@ -137,3 +137,13 @@ def test_two_files_of_one_name_are_two_studies(tmp_path):
         "studies"
     ]
     assert [study["id"] for study in studies] == ["s", "s-2"]
+
+
+@pytest.mark.parametrize(
+    ("column", "unit"), [("time_h", "hours"), ("Time_H", "hours"), ("age_day", "days"), ("length", None)]
+)
+def test_unit_of_an_age_is_told_by_the_name_of_its_column(column, unit):
+    remarks = []
+    entry = _age(column, pd.Series([1.0, 2.0]), {"id": "a"}, remarks)
+    assert entry == ({"column": column, "unit": unit} if unit else {"column": column})
+    assert bool(remarks) == (unit is None)

@@ -225,6 +225,13 @@ def test_servers_that_ignore_or_shift_ranges(server, tmp_path, monkeypatch, url)
     assert (tmp_path / "a").read_bytes() == CONTENT and server.asked[0][0] == "bytes=300000-"
 
 
+def test_shifted_range_is_told_before_the_checksum(server, tmp_path, monkeypatch, caplog):
+    _begun(server, tmp_path, monkeypatch, "/resumable?shifted")
+    retrieve(address(server, "/resumable?shifted"), DIGEST, tmp_path / "a")
+    assert "another part than asked for: 'bytes 300007-1023999/1024000'; attempt 2" in caplog.text
+    assert [part for part, _ in server.asked] == ["bytes=300000-", None]
+
+
 def test_file_that_changed_meanwhile(server, tmp_path, monkeypatch):
     _begun(server, tmp_path, monkeypatch)
     server.etag, server.content = '"two"', CONTENT[::-1]

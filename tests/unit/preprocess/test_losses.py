@@ -14,6 +14,7 @@ from panscape.config.inputs import check_inputs
 from panscape.config.load import load
 from panscape.config.qc_forecast import expected_losses
 from panscape.coscape.panclust.pancluster import pancluster
+from panscape.data import digests
 from panscape.data.files import write_tsv
 from panscape.errors import Problem, UserError, fail
 from panscape.preprocess import losses
@@ -136,6 +137,25 @@ def test_tables_are_sought_beside_the_logs(tmp_path, shallow):
     assert losses.read_tables(tmp_path / "logs/other/landscape/x.log") == []
 
 
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda text: text.replace("larva", "adult"),  # whole as a table, but not what was written
+        lambda text: text.rpartition("\t")[0],
+        lambda text: text + "one field more\t" * 40,
+        lambda text: "\0" + text,
+        lambda text: "",
+    ],
+)
+def test_damaged_tables_explain_nothing(tmp_path, shallow, damage):
+    tables(tmp_path, shallow, min_genes=10)
+    log, path = tmp_path / "logs/x/landscape/a.log", tmp_path / "results/x/preprocess/larva/qc.tsv"
+    assert losses.read_tables(log, ["larva"])
+    digests.write(path, digests.Digest.of(path))
+    path.write_text(damage(path.read_text(encoding="utf-8")), encoding="utf-8")
+    assert losses.read_tables(log, ["larva"]) == []
+
+
 SCRIPT = """
 import sys
 from types import SimpleNamespace
@@ -158,6 +178,18 @@ def test_every_script_quotes(tmp_path, shallow):
     assert done.returncode == 1 and "Traceback" not in done.stderr
     for text in (done.stderr, (tmp_path / "logs/x/sivae/plan_lines.log").read_text()):
         assert "no line has 50 cells [quality control of larva: kept 2 of 340 cells" in text
+
+
+def test_a_table_with_other_words_hides_no_error(tmp_path, shallow):
+    tables(tmp_path, shallow, min_genes=500)
+    path = tmp_path / "results/x/preprocess/larva/qc.tsv"
+    head, *rows = path.read_text(encoding="utf-8").splitlines()
+    path.write_text("\n".join([head, *("\t".join("?" for _ in row.split("\t")) for row in rows)]) + "\n")
+    (tmp_path / "logs/x/sivae").mkdir(parents=True)
+    script = SCRIPT.format(library=str(WORKFLOW))
+    done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 1 and "Traceback" not in done.stderr
+    assert "no line has 50 cells -> lower it" in done.stderr
 
 
 def test_scripts_do_not_load_quality_control_for_that():

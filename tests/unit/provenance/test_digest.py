@@ -237,7 +237,11 @@ def test_templates_and_schemas_count_and_what_compilers_leave_does_not(library):
     after = library.digest()
     assert after != before
     library.write("stage/page.html", "<p>")
-    assert library.digest() not in (before, after)
+    page = library.digest()
+    assert page not in (before, after)
+    (library.package / "stage/parts").mkdir()
+    (library.package / "stage/parts/page.html").write_text("<p>")
+    assert library.digest() not in (before, after, page)
     library.edit("far.py", "z = 1", "open(__file__ + 'x')\nz = 1")  # not reached
 
 

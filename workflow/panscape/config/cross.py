@@ -180,15 +180,7 @@ def metacells(config: dict[str, Any], studies: list[tuple[int, dict[str, Any]]])
 def programs(config: dict[str, Any], studies: list[tuple[int, dict[str, Any]]]) -> Iterator[Problem]:
     """Yield columns of the dictionary's comparisons that no study of the landscape has."""
     mapped = {name for _, study in studies if "landscape" in study["use"] for name in study["obs"]}
-    settings = config.get("dictionary", {})
-    named = [
-        (f"dictionary.{key}[{at}]", name)
-        for key in ("compare", "covariates")
-        for at, name in enumerate(settings.get(key) or [])
-    ]
-    if settings.get("block"):
-        named.append(("dictionary.block", settings["block"]))
-    for where, name in named:
+    for where, name in _named_columns(config, "dictionary", "compare"):
         if name not in mapped:
             listed = ", ".join(sorted(mapped)) or "none"
             guess = nearest(name, sorted(mapped))
@@ -200,16 +192,9 @@ def lines(config: dict[str, Any], studies: list[tuple[int, dict[str, Any]]]) -> 
     """Yield phenotypes, covariates and blocks that no study of lines has."""
     used = [study for _, study in studies if "sivae" in study["use"]]
     mapped = list(dict.fromkeys(name for study in used for name in study["obs"]))
-    settings = config.get("networks", {})
-    if isinstance(settings.get("phenotypes"), str):
+    if isinstance(config.get("networks", {}).get("phenotypes"), str):
         return  # columns of a table of lines, which are checked when it is read
-    named = [(f"networks.phenotypes[{at}]", name) for at, name in enumerate(settings.get("phenotypes") or [])]
-    named += [
-        (f"networks.covariates[{at}]", name) for at, name in enumerate(settings.get("covariates") or [])
-    ]
-    if settings.get("block"):
-        named.append(("networks.block", settings["block"]))
-    for where, name in named:
+    for where, name in _named_columns(config, "networks", "phenotypes"):
         if name not in mapped:
             guess = nearest(name, mapped)
             advice = (
@@ -217,6 +202,15 @@ def lines(config: dict[str, Any], studies: list[tuple[int, dict[str, Any]]]) -> 
             )
             what = f"no study of lines has {name!r} among its mapped columns"
             yield Problem(where, what, advice)
+
+
+def _named_columns(config: dict[str, Any], section: str, tested: str) -> Iterator[tuple[str, str]]:
+    """Yield the columns that the tests of a section name, with their keys."""
+    settings = config.get(section, {})
+    for key in (tested, "covariates"):
+        yield from ((f"{section}.{key}[{at}]", name) for at, name in enumerate(settings.get(key) or []))
+    if settings.get("block"):
+        yield f"{section}.block", settings["block"]
 
 
 def logged(config: dict[str, Any], studies: list[tuple[int, dict[str, Any]]]) -> Iterator[Problem]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from jsonschema import FormatChecker
@@ -34,25 +36,21 @@ def path_fault(path: str) -> str:
     return f"it has {whole:,} bytes, at most {LONGEST_PATH:,} are possible" if whole > LONGEST_PATH else ""
 
 
-_FAULTS = {"regex": regex_fault, "path": path_fault, "folder": path_fault, "id": id_fault, "url": url_fault}
-_KINDS = {
-    "regex": "a regular expression",
-    "path": "a path",
-    "folder": "a path",
-    "id": "a shorter name",
-    "url": "a web address",
+_KINDS: dict[str, tuple[str, Callable[[str], str]]] = {  # format: what it is, and what is wrong with a text
+    "regex": ("a regular expression", regex_fault),
+    "path": ("a path", path_fault),
+    "folder": ("a path", path_fault),
+    "id": ("a shorter name", id_fault),
+    "url": ("a web address", url_fault),
 }
 
 
-def _checks(name: str):
-    def is_valid(value: Any) -> bool:
-        return not isinstance(value, str) or not _FAULTS[name](value)
-
-    FORMATS.checks(name)(is_valid)
+def _has_format(value: Any, name: str) -> bool:
+    return not isinstance(value, str) or not _KINDS[name][1](value)
 
 
-for _name in _FAULTS:
-    _checks(_name)
+for _name in _KINDS:
+    FORMATS.checks(_name)(partial(_has_format, name=_name))
 
 
 def format_advice(value: str, name: str) -> str:
@@ -63,4 +61,5 @@ def format_advice(value: str, name: str) -> str:
     >>> format_advice("(", "regex")
     'write a regular expression (missing ), unterminated subpattern at position 0)'
     """
-    return f"write {_KINDS[name]} ({_FAULTS[name](value)})"
+    kind, fault = _KINDS[name]
+    return f"write {kind} ({fault(value)})"

@@ -77,7 +77,7 @@ def look_at_inputs(config: dict[str, Any]) -> Checked:
 
 def _check(config: dict[str, Any]) -> Checked:
     """Return what the files of a configuration show; a UserError lists all problems."""
-    with without_repeats(), remembering():
+    with without_repeats():
         return _check_all(config)
 
 
@@ -86,7 +86,8 @@ def _check_all(config: dict[str, Any]) -> Checked:
     seen = []
     misplaced, places = _places(config)
     for at, study in enumerate(config["studies"]):
-        faults, one = look(config, study, f"studies[{at}]", places)
+        with remembering():  # for one study, whose annotations and scratch files are then let go
+            faults, one = look(config, study, f"studies[{at}]", places)
         problems += faults
         seen += [one] if one else []
     understood = [study.understood for study in seen if study.understood is not None]

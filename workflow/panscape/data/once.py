@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator
+import json
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, TypeVar
 
 _Value = TypeVar("_Value")
-_memory: ContextVar[dict[Hashable, Any] | None] = ContextVar("memory", default=None)
+_memory: ContextVar[dict[str, Any] | None] = ContextVar("memory", default=None)
 
 
 @contextmanager
@@ -31,19 +32,20 @@ def remembering() -> Iterator[None]:
         _memory.reset(token)
 
 
-def remembered(key: Hashable, compute: Callable[[], _Value]) -> _Value:
+def remembered(key: Any, compute: Callable[[], _Value]) -> _Value:
     """Return the value of a key, computed at its first use within :func:`remembering`, else at every use.
 
     Parameters
     ----------
     key
-        All that the value depends on, besides the contents of files.
+        All that the value depends on, besides the contents of files; text, numbers, lists and mappings.
     compute
-        Returns the value, which callers must not change; its errors are not kept.
+        Returns the value, which all callers share; its errors are not kept.
     """
     memory = _memory.get()
     if memory is None:
         return compute()
-    if key not in memory:
-        memory[key] = compute()
-    return memory[key]
+    text = json.dumps(key, sort_keys=True, default=str)
+    if text not in memory:
+        memory[text] = compute()
+    return memory[text]

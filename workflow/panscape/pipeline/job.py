@@ -38,7 +38,7 @@ def begin(snakemake: Any) -> None:
     def explain(error: UserError) -> UserError:
         try:
             return losses.explained(error, losses.read_tables(log, _studies(snakemake)))
-        except (ArithmeticError, LookupError, TypeError, ValueError):
+        except (ArithmeticError, LookupError, RuntimeError, TypeError, ValueError):
             return error  # a damaged table must not hide the error that it would explain
 
     start_log(log, explain=explain)

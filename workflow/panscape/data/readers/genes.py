@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import re
 from collections.abc import Iterable
@@ -72,8 +71,7 @@ def gene_map(study: dict, source: Source, species: str, where: str) -> GeneMap:
     UserError
         If the features are peaks, or the column or the mapping is missing or matches no gene.
     """
-    key = ("genes", where, species, json.dumps(study, sort_keys=True, default=str))
-    return remembered(key, lambda: _gene_map(study, source, species, where))
+    return remembered(["genes", where, species, study], lambda: _gene_map(study, source, species, where))
 
 
 def _gene_map(study: dict, source: Source, species: str, where: str) -> GeneMap:

@@ -8,6 +8,7 @@ from functools import cached_property
 import h5py
 import pandas as pd
 
+from panscape.data.once import remembered
 from panscape.data.readers.child import announce
 from panscape.data.readers.format import study_format
 from panscape.data.readers.fragments import refuse_fragments
@@ -53,7 +54,7 @@ def _open(study: dict, where: str) -> Source:
 
 
 def open_source(study: dict, *, where: str) -> Source:
-    """Open the file of a study.
+    """Open the file of a study; once within :func:`panscape.data.once.remembering`.
 
     Parameters
     ----------
@@ -74,6 +75,10 @@ def open_source(study: dict, *, where: str) -> Source:
         If the file is missing, damaged, empty, in another format or without the matrix that `counts` names,
         or if a barcode occurs twice.
     """
+    return remembered(["source", where, study], lambda: _named(study, where))
+
+
+def _named(study: dict, where: str) -> Source:
     source = _make(study, where)
     with damage_told(study, where, "names"):
         source.check_names()

@@ -78,6 +78,7 @@ class Code:
                 continue
             parts = [LIBRARY, *path.relative_to(self.package).with_suffix("").parts]
             self.paths[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+        self._inside: dict[Path, list[Path]] = {}  # package -> files that are not code
         self._facts: dict[str, Facts] = {}
         self._targets: dict[tuple[str, str], tuple[Target, ...]] = {}
         for name in self.paths:
@@ -208,16 +209,7 @@ class Code:
 
     def _data(self, module: str, facts: Facts) -> list[Path]:
         """Return the data files that a module may read: those it names, and those of its package."""
-        files = []
-        if module != SCRIPT:
-            folder = self.paths[module].parent
-            if folder != self.package:
-                files += [
-                    path
-                    for place, paths in self.others.items()
-                    for path in paths
-                    if place.is_relative_to(folder)
-                ]
+        files = [] if module == SCRIPT else [*self._others_in(self.paths[module].parent)]
         for text in facts.data:
             place = self.package.parent if text == EVERYTHING else Path(text)
             if self.package.is_relative_to(
@@ -226,6 +218,15 @@ class Code:
                 place = self.package.parent
             files += _files(place)
         return files
+
+    def _others_in(self, folder: Path) -> list[Path]:
+        """Return the files of a package that are not code; none of the library's own folder."""
+        if folder not in self._inside:  # asked for once per module of every script
+            places = () if folder == self.package else self.others
+            self._inside[folder] = [
+                path for place in places if place.is_relative_to(folder) for path in self.others[place]
+            ]
+        return self._inside[folder]
 
 
 def _files(place: Path) -> list[Path]:
