@@ -236,6 +236,9 @@ def test_covariates_that_leave_nothing_are_refused(rng):
     lines["site"] = list("rstrstrr")
     assert "too few for the covariates" in with_covariates(phenotype, lines, ["age", "sex", "site"])[1]
     assert with_covariates(phenotype, lines, ["y"])[0] is phenotype
+    lines["sex"] = "f"
+    assert with_covariates(phenotype, lines, ["sex"])[0] is phenotype  # all are alike
+    assert with_covariates(phenotype, lines, ["sex", "age"])[0].adjusted == ("age",)
 
 
 def test_lines_without_a_covariate_are_left_out():
@@ -244,6 +247,7 @@ def test_lines_without_a_covariate_are_left_out():
     settings = NetworkSettings(covariates=("age",), block="donor")
     phenotypes, skipped = read_phenotypes(lines, ["y"], settings)
     assert phenotypes[0].n == 9 and phenotypes[0].adjusted == ("age",) and skipped.empty
+    assert usable_lines(lines.assign(age=[np.inf, *range(9)]), ["age"]).tolist() == [False, *[True] * 9]
 
 
 def test_three_groups_of_genes_are_tested(rng):

@@ -119,6 +119,10 @@ def test_figures_of_effects(collection, settings, tables, measured):
     assert "A: 4 lines of high phenotype against 4 of low" in drawn["ends"].get_suptitle()
     labels = {ax.get_xlabel() for ax in drawn["hubs"].axes}
     assert labels == {"centrality (low)", "centrality (control)"}
+    odd = measured[0].assign(per="drug $b$ against case against $\\q$")
+    drawn = dict(draw_effects(odd, tables["genes"], ends, settings.models))
+    assert drawn["hubs"].axes[0].get_ylabel() == r"centrality (drug \$b\$)"
+    assert drawn["hubs"].axes[0].get_xlabel() == r"centrality (case against \$\q\$)"
     empty = draw_effects(measured[0].head(0), tables["genes"], ends.head(0), settings.models)
     assert len(dict(empty)) == 3
 

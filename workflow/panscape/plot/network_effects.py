@@ -106,14 +106,18 @@ def plot_hubs(table: pd.DataFrame, models: Sequence[str]) -> Figure:
                 part = table[(table["phenotype"] == phenotype) & (table["model"] == model)]
                 _draw_hubs(ax, part)
                 ax.set_title(plain_text(f"{MODEL_TITLES[model]}, {phenotype}"), fontsize=7)
-                low, high = (" (low)", " (high)")
-                if (part["per"] != "1").any():
-                    high, low = (f" ({one})" for one in part["per"].iloc[0].split(" against "))
+                low, high = _end_names(part)
                 if j == 0:
-                    ax.set_ylabel(f"centrality{high}")
-                ax.set_xlabel(f"centrality{low}")
+                    ax.set_ylabel(plain_text(f"centrality ({high})"))
+                ax.set_xlabel(plain_text(f"centrality ({low})"))
         _legend(fig, axes[0, 0])
     return fig
+
+
+def _end_names(part: pd.DataFrame) -> tuple[str, str]:
+    """Return the names of both ends: those of two groups, or low and high."""
+    high, against, low = str(part["per"].iloc[0]).partition(" against ")
+    return (low, high) if against else ("low", "high")
 
 
 def _draw_hubs(ax: Axes, part: pd.DataFrame) -> None:
