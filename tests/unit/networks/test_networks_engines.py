@@ -11,6 +11,7 @@ from panscape.data import files
 from panscape.plot.network_effects import draw_effects
 from panscape.report.results import Results
 from panscape.report.sections.network_engines import MODELS, engine_blocks
+from panscape.sivae.networks.centrality import TEXT
 from panscape.sivae.networks.effects import COLUMNS as EFFECT_COLUMNS
 from panscape.sivae.networks.effects import SET_COLUMNS, effect_tables, set_members
 from panscape.sivae.networks.ends import COLUMNS as END_COLUMNS
@@ -21,6 +22,7 @@ from panscape.sivae.networks.phenotype import read_phenotype
 from panscape.sivae.networks.power import power
 from panscape.sivae.networks.read import read_collection, read_lines
 from panscape.sivae.networks.reliability import check_lines
+from panscape.sivae.networks.set_tests import figure_genes
 from panscape.sivae.networks.settings import NetworkSettings
 from panscape.sivae.networks.verdict import EVERY, verdict_table
 
@@ -198,3 +200,13 @@ def test_the_verdict_says_who_finds_what(tables, measured, engines):
     assert set(subset.loc[subset["believed"], "name"]) == set(called["gene"])
     nothing = verdict_table(tables["genes"].assign(call=""), measured[1].head(0), engines, ["sivae", "pca"])
     assert nothing.empty and "rho_pca" in nothing
+
+
+def test_names_that_are_numbers_stay_text(tmp_path):
+    genes = pd.DataFrame({"gene": ["101", "7"], "phenotype": "2", "model": "sivae", "call": "", "rho": 0.5})
+    sets = pd.DataFrame({"term": ["1"], "model": "sivae", "ranking": "controlled", "pvalue": 0.1, "fdr": 0.1})
+    for table, name in ((genes, "genes"), (sets, "sets")):
+        files.write_tsv(table, tmp_path / name)
+    genes, sets = (files.read_tsv(tmp_path / name, dtype=TEXT) for name in ("genes", "sets"))
+    assert genes["gene"].tolist() == ["101", "7"] and genes["phenotype"].tolist() == ["2", "2"]
+    assert figure_genes(genes, sets, {"library": {"1": ["7", "101"]}}, None) == ("1", ["7", "101"])

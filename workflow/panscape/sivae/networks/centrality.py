@@ -21,6 +21,8 @@ COLUMNS = [
     "fdr_partial", "pvalue_partial_permuted", "rho_mean_expression", "pvalue_mean_expression",
     "rho_detection", "n", "unit", "high", "covariates", "controls", "centrality", "call",
 ]  # fmt: skip
+NAMES = ("line", "gene", "gene_a", "gene_b", "term", "set", "library", "phenotype", "model", "high", "call")
+TEXT = dict.fromkeys(NAMES, str)  # columns of the tables that are text, also where all names are numbers
 
 
 def associate_genes(
