@@ -11,6 +11,8 @@ from panscape.sivae.networks.covariates import usable_lines, with_covariates
 from panscape.sivae.networks.edge_groups import group_edges
 from panscape.sivae.networks.edge_table import EdgeTable
 from panscape.sivae.networks.edges import associate_edges, associate_sets
+from panscape.sivae.networks.effects import effects
+from panscape.sivae.networks.ends import end_lines
 from panscape.sivae.networks.phenotype import read_phenotype
 from panscape.sivae.networks.run import described, read_phenotypes, undecidable
 from panscape.sivae.networks.settings import NetworkSettings
@@ -38,6 +40,7 @@ def test_a_trait_of_donors_is_tested_on_donors():
     phenotype = blocked(values, donors)
     assert phenotype.n == 7 and phenotype.unit == "donor" and phenotype.strata is None
     assert phenotype.values.tolist() == [1, 5, 2, 9, 3, 8, 7] and phenotype.arrangements == 5040
+    assert [end.tolist() for end in end_lines(phenotype)] == [[0, 1, 5, 7], [6, 9, 10, 11]]
     x = np.arange(24.0).reshape(2, 12)
     np.testing.assert_allclose(phenotype.of_units(x)[0], [0.5, 3, 5, 6, 7.5, 9.5, 11])
     np.testing.assert_allclose(phenotype.weights @ x.T, phenotype.of_units(x).T)
@@ -225,6 +228,18 @@ def test_covariates_do_not_hide_an_effect(rng):
     table, _ = associate_genes(x, given, {"mean": rng.normal(size=(2, 24))}, "ab", permutations=199, rng=rng)
     assert table["pvalue_partial"][0] < 0.001 and table["pvalue_partial_permuted"][0] == 1 / 200
     assert table["covariates"][0] == "age"
+
+
+def test_effects_are_adjusted_for_covariates_and_controls(rng):
+    lines = confounded(rng)
+    given = with_covariates(read_phenotype(lines["y"])[0], lines, ["age"])[0]
+    x, mean = rng.normal(size=(2, 3, 24)) + lines["y"].to_numpy()
+    table = effects(x, given, {"mean": mean}, given.orders(99, rng), ("mean",))
+    for at in range(3):
+        design = np.column_stack([lines["y"], np.ones(24), lines["age"], mean[at]])
+        for name, regressors in (("effect", design[:, :3]), ("effect_partial", design)):
+            slope = np.linalg.lstsq(regressors, x[at], rcond=None)[0][0]
+            np.testing.assert_allclose(table[name][at], slope)
 
 
 def test_covariates_that_leave_nothing_are_refused(rng):

@@ -11,7 +11,7 @@ from panscape.data import files
 from panscape.plot.network_effects import draw_effects
 from panscape.report.results import Results
 from panscape.report.sections.network_engines import MODELS, engine_blocks
-from panscape.sivae.networks.centrality import TEXT
+from panscape.sivae.networks.centrality import BELOW, TEXT
 from panscape.sivae.networks.effects import COLUMNS as EFFECT_COLUMNS
 from panscape.sivae.networks.effects import SET_COLUMNS, effect_tables, set_members
 from panscape.sivae.networks.ends import COLUMNS as END_COLUMNS
@@ -134,6 +134,11 @@ def test_engines_are_measured_on_these_lines(engines, collection, tables):
     # modules of ten genes move together, so that the mean over 199 permutations is not exact
     assert engines["calibration"].between(0.025, 0.07).all() and engines["calibrated"].all()
     assert engines["calibration_partial"].between(0.025, 0.07).all()
+    tests = tables["tests"][tables["tests"]["part"] == "genes"]
+    means = tests.set_index(["phenotype", "model", "statistic"])["null_mean"]
+    for row in engines.itertuples():
+        assert row.calibration == means[row.phenotype, row.model, BELOW]
+        assert row.calibration_partial == means[row.phenotype, row.model, f"{BELOW}, controlled"]
     assert (engines.groupby("phenotype")["believed"].sum() == 1).all()
     assert engines["power"].between(0, 1).all() and engines["odds_ratio"].isna().all()
     for model in ("pca", "corrected"):
@@ -164,6 +169,18 @@ def test_power_grows_with_the_number_of_lines():
         rng = np.random.default_rng(1)
         levels.append(power(values, phenotype, {}, use=(), fdr=0.05, rng=rng))
     assert levels[0] < levels[1] < levels[2] and levels[0] < 0.2 and levels[2] > 0.8
+
+
+def test_power_is_that_of_both_tests():
+    random = np.random.default_rng(0)
+    values = 1 + 0.15 * random.normal(size=(200, 12))
+    phenotype, _ = read_phenotype(pd.Series(random.normal(size=12), name="y"))
+    controls = {name: random.normal(size=(200, 12)) for name in ("a", "b", "c")}
+    found = [
+        power(values, phenotype, controls, use=use, fdr=0.05, rng=np.random.default_rng(1))
+        for use in ((), ("a", "b", "c"))
+    ]
+    assert 0 < found[1] < found[0] - 0.05
 
 
 def test_calibration_comes_before_all_other_measures():
