@@ -46,6 +46,7 @@ NETWORK_INPUTS = [
 ]
 NETWORKS = config["networks"] | {"engines": usable_engines(config)}
 NETWORK_KERNELS = list(kernel_names(NETWORKS))
+NETWORK_PHENOTYPES = phenotype_columns(config)
 # the user's table of lines, if phenotypes are from one
 NETWORK_TABLE = [
     path for path in [config["networks"]["phenotypes"]] if isinstance(path, str)
@@ -95,7 +96,7 @@ rule compare_lines:
     params:
         settings=rule_settings(NETWORKS, "compare_lines"),
         kernels=NETWORK_KERNELS,
-        phenotypes=phenotype_columns(config),
+        phenotypes=NETWORK_PHENOTYPES,
         seed=config["seed"],
         code=code_digest("compare_lines"),
     script:
@@ -148,7 +149,7 @@ rule associate_genes:
         runtime=needs("associate_genes", "runtime", use="sivae"),
     params:
         settings=rule_settings(NETWORKS, "associate_genes"),
-        phenotypes=phenotype_columns(config),
+        phenotypes=NETWORK_PHENOTYPES,
         seed=config["seed"],
         code=code_digest("associate_genes"),
     script:
@@ -178,7 +179,7 @@ rule rank_sets:
         runtime=needs("rank_sets", "runtime", use="sivae"),
     params:
         settings=rule_settings(NETWORKS, "rank_sets"),
-        phenotypes=phenotype_columns(config),
+        phenotypes=NETWORK_PHENOTYPES,
         seed=config["seed"],
         code=code_digest("rank_sets"),
     script:
@@ -209,7 +210,7 @@ rule associate_edges:
         runtime=needs("associate_edges", "runtime", use="sivae"),
     params:
         settings=rule_settings(NETWORKS, "associate_edges"),
-        phenotypes=phenotype_columns(config),
+        phenotypes=NETWORK_PHENOTYPES,
         seed=config["seed"],
         code=code_digest("associate_edges"),
     script:
@@ -318,7 +319,7 @@ rule measure_effects:
         runtime=needs("measure_effects", "runtime", use="sivae"),
     params:
         settings=rule_settings(NETWORKS, "measure_effects"),
-        phenotypes=phenotype_columns(config),
+        phenotypes=NETWORK_PHENOTYPES,
         seed=config["seed"],
         code=code_digest("measure_effects"),
     script:
@@ -351,7 +352,7 @@ rule judge_engines:
         runtime=needs("judge_engines", "runtime", use="sivae"),
     params:
         settings=rule_settings(NETWORKS, "judge_engines"),
-        phenotypes=phenotype_columns(config),
+        phenotypes=NETWORK_PHENOTYPES,
         seed=config["seed"],
         code=code_digest("judge_engines"),
     script:
@@ -400,7 +401,7 @@ rule plot_networks:
         runtime=needs("plot_networks", "runtime", use="sivae"),
     params:
         settings=rule_settings(NETWORKS, "plot_networks"),
-        phenotypes=phenotype_columns(config),
+        phenotypes=NETWORK_PHENOTYPES,
         kernels=NETWORK_KERNELS,
         formats=figures.formats(config),
         code=code_digest("plot_networks"),
@@ -431,7 +432,7 @@ rule compare_ends:
         runtime=needs("compare_ends", "runtime", use="sivae"),
     params:
         settings=rule_settings(NETWORKS, "compare_ends"),
-        phenotypes=phenotype_columns(config),
+        phenotypes=NETWORK_PHENOTYPES,
         code=code_digest("compare_ends"),
     script:
         "../scripts/compare_ends.py"

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from panscape.data import files
 from panscape.pipeline import job
+from panscape.sivae.networks.centrality import TEXT
 from panscape.sivae.networks.ends import end_table
 from panscape.sivae.networks.read import read_collection, read_lines
 from panscape.sivae.networks.settings import NetworkSettings
@@ -13,5 +14,5 @@ job.begin(snakemake)
 given, params = snakemake.input, snakemake.params
 settings = NetworkSettings.of(params.settings)
 collection = read_collection(read_lines(given.lines, settings.table), Path(given.lines).parent)
-genes, sets = files.read_tsv(given.genes), files.read_tsv(given.sets)
+genes, sets = (files.read_tsv(path, dtype=TEXT) for path in (given.genes, given.sets))
 files.write_tsv(end_table(collection, settings, params.phenotypes, genes, sets), snakemake.output.edges)

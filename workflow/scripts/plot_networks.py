@@ -6,6 +6,7 @@ from panscape.data import files
 from panscape.pipeline import job
 from panscape.plot.networks import draw_networks
 from panscape.plot.style import save_figure
+from panscape.sivae.networks.centrality import TEXT
 from panscape.sivae.networks.read import read_collection, read_lines
 from panscape.sivae.networks.run import kernel_names
 from panscape.sivae.networks.settings import NetworkSettings
@@ -19,7 +20,7 @@ embeddings = {
     name: files.read_tsv(path, dtype={"line": str})
     for name, path in zip(params.kernels, given.embeddings, strict=True)
 }
-tables = {name: files.read_tsv(given[name]) for name in ("tests", "genes", "sets", "reliability")}
+tables = {name: files.read_tsv(given[name], dtype=TEXT) for name in ("tests", "genes", "sets", "reliability")}
 folder = Path(snakemake.output.png[0]).parent
 for name, figure in draw_networks(
     collection, embeddings, tables, settings, params.phenotypes, kernel_names(settings)

@@ -11,6 +11,8 @@ from panscape.sivae.networks.covariates import usable_lines, with_covariates
 from panscape.sivae.networks.edge_groups import group_edges
 from panscape.sivae.networks.edge_table import EdgeTable
 from panscape.sivae.networks.edges import associate_edges, associate_sets
+from panscape.sivae.networks.effects import effects
+from panscape.sivae.networks.ends import end_lines
 from panscape.sivae.networks.phenotype import read_phenotype
 from panscape.sivae.networks.run import described, read_phenotypes, undecidable
 from panscape.sivae.networks.settings import NetworkSettings
@@ -38,6 +40,7 @@ def test_a_trait_of_donors_is_tested_on_donors():
     phenotype = blocked(values, donors)
     assert phenotype.n == 7 and phenotype.unit == "donor" and phenotype.strata is None
     assert phenotype.values.tolist() == [1, 5, 2, 9, 3, 8, 7] and phenotype.arrangements == 5040
+    assert [end.tolist() for end in end_lines(phenotype)] == [[0, 1, 5, 7], [6, 9, 10, 11]]
     x = np.arange(24.0).reshape(2, 12)
     np.testing.assert_allclose(phenotype.of_units(x)[0], [0.5, 3, 5, 6, 7.5, 9.5, 11])
     np.testing.assert_allclose(phenotype.weights @ x.T, phenotype.of_units(x).T)
@@ -227,6 +230,18 @@ def test_covariates_do_not_hide_an_effect(rng):
     assert table["covariates"][0] == "age"
 
 
+def test_effects_are_adjusted_for_covariates_and_controls(rng):
+    lines = confounded(rng)
+    given = with_covariates(read_phenotype(lines["y"])[0], lines, ["age"])[0]
+    x, mean = rng.normal(size=(2, 3, 24)) + lines["y"].to_numpy()
+    table = effects(x, given, {"mean": mean}, given.orders(99, rng), ("mean",))
+    for at in range(3):
+        design = np.column_stack([lines["y"], np.ones(24), lines["age"], mean[at]])
+        for name, regressors in (("effect", design[:, :3]), ("effect_partial", design)):
+            slope = np.linalg.lstsq(regressors, x[at], rcond=None)[0][0]
+            np.testing.assert_allclose(table[name][at], slope)
+
+
 def test_covariates_that_leave_nothing_are_refused(rng):
     lines = pd.DataFrame(
         {"y": list("aabb") * 2, "batch": list("ppqq") * 2, "age": range(8), "sex": list("fm") * 4}
@@ -236,6 +251,9 @@ def test_covariates_that_leave_nothing_are_refused(rng):
     lines["site"] = list("rstrstrr")
     assert "too few for the covariates" in with_covariates(phenotype, lines, ["age", "sex", "site"])[1]
     assert with_covariates(phenotype, lines, ["y"])[0] is phenotype
+    lines["sex"] = "f"
+    assert with_covariates(phenotype, lines, ["sex"])[0] is phenotype  # all are alike
+    assert with_covariates(phenotype, lines, ["sex", "age"])[0].adjusted == ("age",)
 
 
 def test_lines_without_a_covariate_are_left_out():
@@ -244,6 +262,7 @@ def test_lines_without_a_covariate_are_left_out():
     settings = NetworkSettings(covariates=("age",), block="donor")
     phenotypes, skipped = read_phenotypes(lines, ["y"], settings)
     assert phenotypes[0].n == 9 and phenotypes[0].adjusted == ("age",) and skipped.empty
+    assert usable_lines(lines.assign(age=[np.inf, *range(9)]), ["age"]).tolist() == [False, *[True] * 9]
 
 
 def test_three_groups_of_genes_are_tested(rng):

@@ -11,6 +11,7 @@ from panscape.data import files
 from panscape.plot.network_effects import draw_effects
 from panscape.report.results import Results
 from panscape.report.sections.network_engines import MODELS, engine_blocks
+from panscape.sivae.networks.centrality import BELOW, TEXT
 from panscape.sivae.networks.effects import COLUMNS as EFFECT_COLUMNS
 from panscape.sivae.networks.effects import SET_COLUMNS, effect_tables, set_members
 from panscape.sivae.networks.ends import COLUMNS as END_COLUMNS
@@ -21,6 +22,7 @@ from panscape.sivae.networks.phenotype import read_phenotype
 from panscape.sivae.networks.power import power
 from panscape.sivae.networks.read import read_collection, read_lines
 from panscape.sivae.networks.reliability import check_lines
+from panscape.sivae.networks.set_tests import figure_genes
 from panscape.sivae.networks.settings import NetworkSettings
 from panscape.sivae.networks.verdict import EVERY, verdict_table
 
@@ -119,6 +121,10 @@ def test_figures_of_effects(collection, settings, tables, measured):
     assert "A: 4 lines of high phenotype against 4 of low" in drawn["ends"].get_suptitle()
     labels = {ax.get_xlabel() for ax in drawn["hubs"].axes}
     assert labels == {"centrality (low)", "centrality (control)"}
+    odd = measured[0].assign(per="drug $b$ against case against $\\q$")
+    drawn = dict(draw_effects(odd, tables["genes"], ends, settings.models))
+    assert drawn["hubs"].axes[0].get_ylabel() == r"centrality (drug \$b\$)"
+    assert drawn["hubs"].axes[0].get_xlabel() == r"centrality (case against \$\q\$)"
     empty = draw_effects(measured[0].head(0), tables["genes"], ends.head(0), settings.models)
     assert len(dict(empty)) == 3
 
@@ -128,6 +134,11 @@ def test_engines_are_measured_on_these_lines(engines, collection, tables):
     # modules of ten genes move together, so that the mean over 199 permutations is not exact
     assert engines["calibration"].between(0.025, 0.07).all() and engines["calibrated"].all()
     assert engines["calibration_partial"].between(0.025, 0.07).all()
+    tests = tables["tests"][tables["tests"]["part"] == "genes"]
+    means = tests.set_index(["phenotype", "model", "statistic"])["null_mean"]
+    for row in engines.itertuples():
+        assert row.calibration == means[row.phenotype, row.model, BELOW]
+        assert row.calibration_partial == means[row.phenotype, row.model, f"{BELOW}, controlled"]
     assert (engines.groupby("phenotype")["believed"].sum() == 1).all()
     assert engines["power"].between(0, 1).all() and engines["odds_ratio"].isna().all()
     for model in ("pca", "corrected"):
@@ -158,6 +169,18 @@ def test_power_grows_with_the_number_of_lines():
         rng = np.random.default_rng(1)
         levels.append(power(values, phenotype, {}, use=(), fdr=0.05, rng=rng))
     assert levels[0] < levels[1] < levels[2] and levels[0] < 0.2 and levels[2] > 0.8
+
+
+def test_power_is_that_of_both_tests():
+    random = np.random.default_rng(0)
+    values = 1 + 0.15 * random.normal(size=(200, 12))
+    phenotype, _ = read_phenotype(pd.Series(random.normal(size=12), name="y"))
+    controls = {name: random.normal(size=(200, 12)) for name in ("a", "b", "c")}
+    found = [
+        power(values, phenotype, controls, use=use, fdr=0.05, rng=np.random.default_rng(1))
+        for use in ((), ("a", "b", "c"))
+    ]
+    assert 0 < found[1] < found[0] - 0.05
 
 
 def test_calibration_comes_before_all_other_measures():
@@ -194,3 +217,13 @@ def test_the_verdict_says_who_finds_what(tables, measured, engines):
     assert set(subset.loc[subset["believed"], "name"]) == set(called["gene"])
     nothing = verdict_table(tables["genes"].assign(call=""), measured[1].head(0), engines, ["sivae", "pca"])
     assert nothing.empty and "rho_pca" in nothing
+
+
+def test_names_that_are_numbers_stay_text(tmp_path):
+    genes = pd.DataFrame({"gene": ["101", "7"], "phenotype": "2", "model": "sivae", "call": "", "rho": 0.5})
+    sets = pd.DataFrame({"term": ["1"], "model": "sivae", "ranking": "controlled", "pvalue": 0.1, "fdr": 0.1})
+    for table, name in ((genes, "genes"), (sets, "sets")):
+        files.write_tsv(table, tmp_path / name)
+    genes, sets = (files.read_tsv(tmp_path / name, dtype=TEXT) for name in ("genes", "sets"))
+    assert genes["gene"].tolist() == ["101", "7"] and genes["phenotype"].tolist() == ["2", "2"]
+    assert figure_genes(genes, sets, {"library": {"1": ["7", "101"]}}, None) == ("1", ["7", "101"])

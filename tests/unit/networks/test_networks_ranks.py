@@ -193,6 +193,7 @@ def test_missing_values_and_constant_genes_keep_their_rows(rng):
         (list("abcdefgh"), "8 groups of 8 lines: text that tells lines apart"),
         (list("aaaaaaab"), "a group has one line ('b')"),
         ([None] * 8, "0 lines have a value"),
+        ([*range(7), np.inf], "1 lines have an infinite value"),
     ],
 )
 def test_phenotypes_that_cannot_be_tested(values, reason):

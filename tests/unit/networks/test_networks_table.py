@@ -62,6 +62,7 @@ def test_lines_of_the_same_name_are_found_by_their_files(write):
         ("line,depth\na,1\n", "has a column 'depth' of its own"),
         ("line\na\n", "no line or no trait"),
         ("line,y\n", "no line or no trait"),
+        ("line,y\na,1\nb,-inf\nc,inf\n", "y is infinite in b, c"),
     ],
 )
 def test_tables_that_cannot_be_used_are_refused(write, text, says):

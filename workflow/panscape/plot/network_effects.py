@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -46,77 +46,68 @@ def draw_effects(
     yield "ends", plot_ends(ends, models)
 
 
-def _panels(table: pd.DataFrame, models: Sequence[str], height: float):
-    """Return figure, axes (phenotypes x models) and up to two phenotypes."""
-    from panscape.plot.style import DOUBLE, new_figure
+def _panels(table: pd.DataFrame, models: Sequence[str], draw: Callable[..., None]) -> Figure:
+    """Return the figure of up to two phenotypes (rows) by engines; `draw` gets axes, genes, left, bottom."""
+    from panscape.plot.style import DOUBLE, new_figure, plain_text, style
 
+    if table.empty:
+        return empty_figure("No phenotype was tested")
     phenotypes = list(dict.fromkeys(table["phenotype"]))[:2]
-    fig = new_figure(DOUBLE, 0.5 + height * len(phenotypes))
-    return fig, fig.subplots(len(phenotypes), len(models), squeeze=False), phenotypes
-
-
-def _legend(fig: Figure, ax: Axes) -> None:
-    handles = [ax.scatter([], [], s=10, color=colour) for colour in CALLS.values()]
-    fig.legend(handles, list(CALL_TITLES.values()), loc="outside lower center", ncols=3)
+    with style():
+        fig = new_figure(DOUBLE, 0.5 + 2.3 * len(phenotypes))
+        axes = fig.subplots(len(phenotypes), len(models), squeeze=False)
+        for i, phenotype in enumerate(phenotypes):
+            for j, model in enumerate(models):
+                part = table[(table["phenotype"] == phenotype) & (table["model"] == model)]
+                draw(axes[i, j], part, left=j == 0, bottom=i == len(phenotypes) - 1)
+                axes[i, j].set_title(plain_text(f"{MODEL_TITLES[model]}, {phenotype}"), fontsize=7)
+        handles = [axes[0, 0].scatter([], [], s=10, color=colour) for colour in CALLS.values()]
+        fig.legend(handles, list(CALL_TITLES.values()), loc="outside lower center", ncols=3)
+    return fig
 
 
 def plot_volcano(table: pd.DataFrame, models: Sequence[str]) -> Figure:
     """Draw p of every gene against the relative change of its centrality, a row per phenotype."""
-    from panscape.plot.style import plain_text, style
-
-    if table.empty:
-        return empty_figure("No phenotype was tested")
-    with style():
-        fig, axes, phenotypes = _panels(table, models, 2.3)
-        for i, phenotype in enumerate(phenotypes):
-            for j, model in enumerate(models):
-                ax = axes[i, j]
-                part = table[(table["phenotype"] == phenotype) & (table["model"] == model)]
-                x = part["relative"].clip(-RANGE, RANGE)
-                y = -np.log10(part["pvalue"].clip(lower=1e-300))
-                for call, colour in CALLS.items():
-                    at = (part["call"] == call).to_numpy()
-                    ax.scatter(x[at], y[at], s=6 if call == "" else 12, color=colour, linewidths=0)
-                ax.axvline(0, color="#d0d0d0", linewidth=0.6, zorder=0)
-                bound = 1.15 * float(np.nanmax(np.abs(x), initial=0.1))
-                top = float(np.nanmax(y, initial=1.0))
-                ax.set(xlim=(-bound, bound), ylim=(-0.03 * top, 1.25 * top))
-                ax.set_title(plain_text(f"{MODEL_TITLES[model]}, {phenotype}"), fontsize=7)
-                named = part[part["call"] == "connectivity"].sort_values("pvalue", kind="stable").head(LABELS)
-                _name(ax, named["gene"], x[named.index], y[named.index])
-                if j == 0:
-                    ax.set_ylabel("−log10 p")
-                if i == len(phenotypes) - 1:
-                    ax.set_xlabel("relative change")
-        _legend(fig, axes[0, 0])
-    return fig
+    return _panels(table, models, _draw_volcano)
 
 
 def plot_hubs(table: pd.DataFrame, models: Sequence[str]) -> Figure:
     """Draw every gene's centrality at the high end against that at the low end of the phenotype."""
-    from panscape.plot.style import plain_text, style
-
-    if table.empty:
-        return empty_figure("No phenotype was tested")
-    with style():
-        fig, axes, phenotypes = _panels(table, models, 2.3)
-        for i, phenotype in enumerate(phenotypes):
-            for j, model in enumerate(models):
-                ax = axes[i, j]
-                part = table[(table["phenotype"] == phenotype) & (table["model"] == model)]
-                _draw_hubs(ax, part)
-                ax.set_title(plain_text(f"{MODEL_TITLES[model]}, {phenotype}"), fontsize=7)
-                low, high = (" (low)", " (high)")
-                if (part["per"] != "1").any():
-                    high, low = (f" ({one})" for one in part["per"].iloc[0].split(" against "))
-                if j == 0:
-                    ax.set_ylabel(f"centrality{high}")
-                ax.set_xlabel(f"centrality{low}")
-        _legend(fig, axes[0, 0])
-    return fig
+    return _panels(table, models, _draw_hubs)
 
 
-def _draw_hubs(ax: Axes, part: pd.DataFrame) -> None:
+def _draw_volcano(ax: Axes, part: pd.DataFrame, *, left: bool, bottom: bool) -> None:
+    x = part["relative"].clip(-RANGE, RANGE)
+    y = -np.log10(part["pvalue"].clip(lower=1e-300))
+    _scatter(ax, part["call"], x, y)
+    ax.axvline(0, color="#d0d0d0", linewidth=0.6, zorder=0)
+    bound = 1.15 * float(np.nanmax(np.abs(x), initial=0.1))
+    top = float(np.nanmax(y, initial=1.0))
+    ax.set(xlim=(-bound, bound), ylim=(-0.03 * top, 1.25 * top))
+    named = part[part["call"] == "connectivity"].sort_values("pvalue", kind="stable").head(LABELS)
+    _name(ax, named["gene"], x[named.index], y[named.index])
+    if left:
+        ax.set_ylabel("−log10 p")
+    if bottom:
+        ax.set_xlabel("relative change")
+
+
+def _scatter(ax: Axes, calls: pd.Series, x: pd.Series, y: pd.Series) -> None:
+    """Draw genes in the colors of their calls, called ones larger."""
+    for call, colour in CALLS.items():
+        at = (calls == call).to_numpy()
+        ax.scatter(x[at], y[at], s=6 if call == "" else 12, color=colour, linewidths=0)
+
+
+def _end_names(part: pd.DataFrame) -> tuple[str, str]:
+    """Return the names of both ends: those of two groups, or low and high."""
+    high, against, low = str(part["per"].iloc[0]).partition(" against ")
+    return (low, high) if against else ("low", "high")
+
+
+def _draw_hubs(ax: Axes, part: pd.DataFrame, *, left: bool, bottom: bool) -> None:
+    from panscape.plot.style import plain_text
+
     span = np.divide(
         part["high_end"] - part["low_end"], part["effect"], out=np.zeros(len(part)), where=part["effect"] != 0
     )
@@ -126,11 +117,7 @@ def _draw_hubs(ax: Axes, part: pd.DataFrame) -> None:
         part["low_end"][called], reach[0][called], reach[1][called], color=CALLS["connectivity"],
         linewidth=0.6, alpha=0.5,
     )  # fmt: skip
-    for call, colour in CALLS.items():
-        at = (part["call"] == call).to_numpy()
-        ax.scatter(
-            part["low_end"][at], part["high_end"][at], s=6 if call == "" else 12, color=colour, linewidths=0
-        )
+    _scatter(ax, part["call"], part["low_end"], part["high_end"])
     ends = part[["low_end", "high_end"]].to_numpy(float)
     least, most = float(np.nanmin(ends)), float(np.nanmax(ends))
     margin = 0.08 * max(most - least, 1e-9)
@@ -140,6 +127,10 @@ def _draw_hubs(ax: Axes, part: pd.DataFrame) -> None:
     best = part[called].sort_values("pvalue", kind="stable").head(LABELS - 2)
     named = pd.concat([hubs, best]).drop_duplicates("gene")
     _name(ax, named["gene"], named["low_end"], named["high_end"])
+    low, high = _end_names(part)
+    if left:
+        ax.set_ylabel(plain_text(f"centrality ({high})"))
+    ax.set_xlabel(plain_text(f"centrality ({low})"))
 
 
 def _name(ax: Axes, genes: pd.Series, x: pd.Series, y: pd.Series) -> None:

@@ -10,6 +10,7 @@ import pandas as pd
 
 from panscape.plot.network_parts import draw_circle, draw_lines, name_points
 from panscape.plot.style import empty_figure
+from panscape.sivae.networks.ends import SET_GENES
 from panscape.sivae.networks.read import Collection
 from panscape.sivae.networks.set_tests import figure_genes, library_sets
 from panscape.sivae.networks.settings import TITLES, NetworkSettings
@@ -24,7 +25,6 @@ CALLS = {"": "#b8b8b8", "with expression": "#E69F00", "connectivity": "#0072B2"}
 CALL_TITLES = {"": "not found", "with expression": "goes with expression", "connectivity": "connectivity"}
 LABELS = 6  # number of genes named per panel
 SHOWN = 40  # maximum number of lines in the figure of reliability
-SET_GENES = 40  # maximum number of genes of a drawn set
 
 
 def draw_networks(

@@ -9,20 +9,17 @@ driver. Couplings and means also vary between donors at random, so that samples 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import combinations
 
 import numpy as np
 import pandas as pd
-from scipy import sparse
 
 from panscape import seeds
 from panscape.errors import Problem, UserError
-from panscape.simulate.draw import _counts
 from panscape.simulate.lines import MODULE_BASE, OTHER_BASE
+from panscape.simulate.sampled import Sampled
 
-BLOCK_VALUES = 4_000_000  # cells x genes of a block
 MODULE_GENES = 10  # genes of a module
 MARKERS = 0.1  # fraction of the plain genes that differ between the two cell types
 MARKER_SHIFT = 1.0  # sd of their difference in log mean
@@ -126,7 +123,7 @@ class DonorsSettings:
 
 
 @dataclass(frozen=True)
-class DonorsStudy:
+class DonorsStudy(Sampled):
     """A drawn study of donors: cells are fixed, counts are generated block by block.
 
     Attributes
@@ -153,16 +150,6 @@ class DonorsStudy:
     _markers: np.ndarray = field(repr=False)  # (genes,): log mean of the second type minus the first
 
     @property
-    def shape(self) -> tuple[int, int]:
-        """Return (cells, genes)."""
-        return len(self.obs), len(self.genes)
-
-    @property
-    def var(self) -> pd.DataFrame:
-        """Return an empty table indexed by gene."""
-        return pd.DataFrame(index=pd.Index(self.genes["gene"], name="gene"))
-
-    @property
     def edges(self) -> pd.DataFrame:
         """Return the planted edges that are lost with the driver: gene_a, gene_b, module."""
         planted = self.genes[self.genes["role"] == "connects"]
@@ -173,31 +160,14 @@ class DonorsStudy:
         ]
         return pd.DataFrame(rows, columns=["gene_a", "gene_b", "module"])
 
-    def blocks(self) -> Iterator[tuple[slice, sparse.csr_matrix]]:
-        """Yield (rows, CSR float32 counts of these cells) by sample; a second call yields the same."""
-        step = max(BLOCK_VALUES // self.shape[1], 1)
-        dispersion = np.full(self.shape[1], self.settings.dispersion)
-        for start in range(0, self.shape[0], step):
-            rows = slice(start, min(start + step, self.shape[0]))
-            rng = seeds.stream(self.seed, "simulate", self.settings.name, "counts", start)
-            yield rows, _counts(self._means(rows, rng), dispersion, rng)
-
-    def _means(self, rows: slice, rng: np.random.Generator) -> np.ndarray:
-        """Return expected counts of each cell and gene (float32)."""
-        obs, genes, settings = self.obs.iloc[rows], self.genes, self.settings
+    def _log_means(self, rows: slice, rng: np.random.Generator) -> np.ndarray:
+        obs, genes = self.obs.iloc[rows], self.genes
         at = pd.Index(self.samples["line"]).get_indexer(obs["line"].astype(str))
         second = (obs["cell_type"].astype(str) == "B").to_numpy(float)
         log = genes["base"].to_numpy() + self._shifts[at] + second[:, None] * self._markers
         for place, columns in enumerate(_members(genes)):
-            strength = self._coupling[at, place][:, None]
-            shared = rng.standard_normal((len(obs), 1))
-            independent = rng.standard_normal((len(obs), len(columns)))
-            # mean and variance of each gene do not depend on the coupling
-            log[:, columns] += settings.spread * (
-                np.sqrt(strength) * shared + np.sqrt(1.0 - strength) * independent
-            )
-        mean = np.exp(log)
-        return (mean * (obs["depth"].to_numpy() / mean.sum(axis=1))[:, None]).astype(np.float32)
+            log[:, columns] += self._module(self._coupling[at, place][:, None], len(columns), rng)
+        return log
 
 
 def donors_study(settings: DonorsSettings, seed: int) -> DonorsStudy:

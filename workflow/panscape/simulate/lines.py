@@ -9,19 +9,17 @@ one that moves), so that a GMT file of the modules can be written beforehand; no
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from string import ascii_uppercase
 
 import numpy as np
 import pandas as pd
-from scipy import sparse
 
 from panscape import seeds
 from panscape.errors import Problem, UserError
-from panscape.simulate.draw import _counts
+from panscape.simulate.sampled import Sampled
 
-BLOCK_VALUES = 4_000_000  # cells x genes of a block
 ROLES = ("loses", "moves")  # roles of the first two modules; the others do not change
 LINE_SPREAD = 0.15  # sd over lines of a gene's log mean, independent of the phenotype
 MODULE_BASE = (0.6, 0.4)  # mean and sd of the log rates of module genes, relative to other genes
@@ -80,7 +78,7 @@ class LinesSettings:
 
 
 @dataclass(frozen=True)
-class LinesStudy:
+class LinesStudy(Sampled):
     """A drawn study of lines: cells are fixed, counts are generated block by block.
 
     Attributes
@@ -102,27 +100,7 @@ class LinesStudy:
     obs: pd.DataFrame
     _shifts: np.ndarray = field(repr=False)  # (lines, genes): line-specific effects on log expression
 
-    @property
-    def shape(self) -> tuple[int, int]:
-        """Return (cells, genes)."""
-        return len(self.obs), len(self.genes)
-
-    @property
-    def var(self) -> pd.DataFrame:
-        """Return an empty table indexed by gene."""
-        return pd.DataFrame(index=pd.Index(self.genes["gene"], name="gene"))
-
-    def blocks(self) -> Iterator[tuple[slice, sparse.csr_matrix]]:
-        """Yield (rows, CSR float32 counts of these cells), line by line; a second call yields the same."""
-        step = max(BLOCK_VALUES // self.shape[1], 1)
-        dispersion = np.full(self.shape[1], self.settings.dispersion)
-        for start in range(0, self.shape[0], step):
-            rows = slice(start, min(start + step, self.shape[0]))
-            rng = seeds.stream(self.seed, "simulate", self.settings.name, "counts", start)
-            yield rows, _counts(self._means(rows, rng), dispersion, rng)
-
-    def _means(self, rows: slice, rng: np.random.Generator) -> np.ndarray:
-        """Return expected counts of each cell and gene (float32)."""
+    def _log_means(self, rows: slice, rng: np.random.Generator) -> np.ndarray:
         obs, genes, settings = self.obs.iloc[rows], self.genes, self.settings
         line = pd.Index(self.lines["line"]).get_indexer(obs["line"].astype(str))
         phenotype = self.lines["phenotype"].to_numpy()[line][:, None]
@@ -134,14 +112,8 @@ class LinesStudy:
                 continue
             loses = genes["role"].iloc[columns[0]] == "loses"
             strength = settings.coupling * (1.0 - settings.loss * phenotype * loses)
-            shared = rng.standard_normal((len(obs), 1))
-            independent = rng.standard_normal((len(obs), len(columns)))
-            # mean and variance of each gene do not depend on the coupling
-            log[:, columns] += settings.spread * (
-                np.sqrt(strength) * shared + np.sqrt(1.0 - strength) * independent
-            )
-        mean = np.exp(log)
-        return (mean * (obs["depth"].to_numpy() / mean.sum(axis=1))[:, None]).astype(np.float32)
+            log[:, columns] += self._module(strength, len(columns), rng)
+        return log
 
 
 def lines_study(settings: LinesSettings, seed: int) -> LinesStudy:

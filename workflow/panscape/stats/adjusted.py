@@ -62,7 +62,7 @@ class Adjusted:
         common = np.hstack(parts)
         common = common - common.mean(axis=0)
         fixed = rank_of(common)
-        self.used = max(min(len(controls), (n - 3 - fixed) // LINES_PER_CONTROL), 0)
+        self.used = min(len(controls), room_for_controls(n, fixed))
         self.names = tuple(names[: self.used])
         # rows with missing values are not tested
         taken = [
@@ -211,6 +211,17 @@ def aligned(values: np.ndarray, strata: np.ndarray | None) -> np.ndarray:
     scale = np.abs(values).max(axis=-1, keepdims=True)
     scale = np.where(scale > 0, scale, 1.0)
     return np.round(result / scale, 10)
+
+
+def room_for_controls(n: int, fixed: int) -> int:
+    """Return how many controls n samples allow beside regressors of rank `fixed`.
+
+    Examples
+    --------
+    >>> room_for_controls(12, 0), room_for_controls(4, 2)
+    (3, 0)
+    """
+    return max((n - 3 - fixed) // LINES_PER_CONTROL, 0)
 
 
 def rank_of(design: np.ndarray) -> int:

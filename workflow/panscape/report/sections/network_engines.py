@@ -7,6 +7,7 @@ import pandas as pd
 from panscape.report.blocks import Block, Heading, Paragraph, table
 from panscape.report.format import listing, plural
 from panscape.report.results import Results
+from panscape.sivae.networks.verdict import EVERY
 
 ENGINES, VERDICT = "networks/engines.tsv", "networks/verdict.tsv"
 NEIGHBOURS = "networks/neighbours.tsv.gz"
@@ -75,7 +76,7 @@ def _advice(engines: pd.DataFrame, verdict: pd.DataFrame) -> str:
     parts = []
     for row in engines[engines["believed"]].itertuples():
         genes = verdict[(verdict["phenotype"] == row.phenotype) & (verdict["kind"] == "gene")]
-        every = int((genes["verdict"] == "all engines").sum())
+        every = int((genes["verdict"] == EVERY).sum())
         counts = [
             f"{plural(every, 'gene is', 'genes are')} found by all engines",
             f"{int((genes['n_engines'] == 1).sum())} by one only",

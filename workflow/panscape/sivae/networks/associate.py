@@ -10,7 +10,7 @@ import pandas as pd
 
 from panscape.sivae.networks.null import adjusted_for, null, observed
 from panscape.sivae.networks.phenotype import Phenotype
-from panscape.stats.adjusted import KEPT, LINES_PER_CONTROL, rank_of
+from panscape.stats.adjusted import KEPT, rank_of, room_for_controls
 from panscape.stats.decomposition import signs, symmetric_eigen
 from panscape.stats.permutation import permutation_pvalue
 from panscape.stats.ranks import centred_ranks, spearman_rows
@@ -121,8 +121,7 @@ def controlled(phenotype: Phenotype, controls: Mapping[str, np.ndarray]) -> Phen
     controls
         Name -> (L,), most important first; one for every three units beyond three and the covariates.
     """
-    room = (phenotype.n - 3 - rank_of(phenotype.design)) // LINES_PER_CONTROL
-    names = list(controls)[: max(room, 0)]
+    names = list(controls)[: room_for_controls(phenotype.n, rank_of(phenotype.design))]
     if not names:
         return None
     values = phenotype.of_units(np.stack([controls[name] for name in names])).T

@@ -21,6 +21,8 @@ COLUMNS = [
     "fdr_partial", "pvalue_partial_permuted", "rho_mean_expression", "pvalue_mean_expression",
     "rho_detection", "n", "unit", "high", "covariates", "controls", "centrality", "call",
 ]  # fmt: skip
+NAMES = ("line", "gene", "gene_a", "gene_b", "term", "set", "library", "phenotype", "model", "high", "call")
+TEXT = dict.fromkeys(NAMES, str)  # columns of the tables that are text, also where all names are numbers
 
 
 def associate_genes(
@@ -100,10 +102,23 @@ def associate_genes(
     table["unit"], table["covariates"] = phenotype.unit, ",".join(phenotype.adjusted)
     table["high"] = _high(x, phenotype)
     table["centrality"] = x.mean(axis=1)
-    passed = table["fdr"] < fdr
-    kept = passed & (table["fdr_partial"] < fdr) & (np.sign(table["rho"]) == np.sign(table["rho_partial"]))
-    table["call"] = np.where(kept, "connectivity", np.where(passed, "with expression", ""))
+    both = table[["rho", "rho_partial"]].to_numpy().T, table[["fdr", "fdr_partial"]].to_numpy().T
+    kept = connected(both[0], both[1], fdr)
+    table["call"] = np.where(kept, "connectivity", np.where(table["fdr"] < fdr, "with expression", ""))
     return table[[name for name in COLUMNS if name != "model"]], pd.DataFrame(rows)
+
+
+def connected(rho: Sequence[np.ndarray], adjusted: Sequence[np.ndarray], fdr: float) -> np.ndarray:
+    """Return (G,) bool: genes whose tests without and with controls both pass, with the same sign.
+
+    Parameters
+    ----------
+    rho, adjusted
+        Correlations and p adjusted for the number of genes, (G,) each, of both tests.
+    fdr
+        False discovery rate.
+    """
+    return (adjusted[0] < fdr) & (adjusted[1] < fdr) & (np.sign(rho[0]) == np.sign(rho[1]))
 
 
 def _high(x: np.ndarray, phenotype: Phenotype) -> np.ndarray | str:

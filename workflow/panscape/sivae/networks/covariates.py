@@ -17,11 +17,12 @@ MIN_FREEDOM = 3  # degrees of freedom that covariates have to leave
 
 
 def usable_lines(lines: pd.DataFrame, covariates: Sequence[str]) -> np.ndarray:
-    """Return (L,) bool: lines with a value of every covariate."""
+    """Return (L,) bool: lines with a finite value of every covariate."""
     usable = np.ones(len(lines), dtype=bool)
     for name in covariates:
         column = lines[name] if name in lines else pd.Series(np.nan, index=lines.index)
-        usable &= (column.notna() & (column.astype(str) != "")).to_numpy()
+        infinite = np.isinf(pd.to_numeric(column.astype(str), errors="coerce"))
+        usable &= (column.notna() & (column.astype(str) != "") & ~infinite).to_numpy()
     return usable
 
 
@@ -86,6 +87,6 @@ def _columns(column: pd.Series, phenotype: Phenotype) -> np.ndarray:
         result = (result - result.mean()) / max(result.std(), 1e-300)
     else:
         labels = sorted(known.astype(str).unique())[1:]
-        result = phenotype.of_units(np.array([column.astype(str) == label for label in labels], dtype=float))
-        result = result.reshape(len(labels), phenotype.n)
+        ones = [(column.astype(str) == label).to_numpy(float) for label in labels]
+        result = phenotype.of_units(np.reshape(ones, (len(labels), len(column))))
     return result[np.ptp(result, axis=1) > 0].T

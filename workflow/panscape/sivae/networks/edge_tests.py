@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -18,9 +17,6 @@ from panscape.sivae.networks.run import read_phenotypes, skip, tests_table, unde
 from panscape.sivae.networks.set_tests import NO_MITO, library_sets
 from panscape.sivae.networks.settings import NetworkSettings
 from panscape.stats import gsea
-
-if TYPE_CHECKING:
-    pass
 
 
 def edge_tables(

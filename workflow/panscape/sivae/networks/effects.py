@@ -15,7 +15,7 @@ from panscape.sivae.networks.read import Collection
 from panscape.sivae.networks.run import read_phenotypes
 from panscape.sivae.networks.set_tests import library_sets
 from panscape.sivae.networks.settings import NetworkSettings
-from panscape.stats.adjusted import LINES_PER_CONTROL, rank_of
+from panscape.stats.adjusted import rank_of, room_for_controls
 from panscape.stats.slopes import Slopes, slopes
 
 ENDS = ("low_end", "high_end")
@@ -152,11 +152,11 @@ def effects(
     y, x = phenotype.of_units(values), phenotype.values
     design = phenotype.design
     plain = slopes(y, x, orders, design)
-    names = [name for name in use if name in controls]
-    room = max((phenotype.n - 3 - rank_of(design - design.mean(axis=0))) // LINES_PER_CONTROL, 0)
+    room = room_for_controls(phenotype.n, rank_of(design - design.mean(axis=0)))
+    names = [name for name in use if name in controls][:room]
     partial = plain
-    if names[:room]:
-        given = [np.broadcast_to(phenotype.of_units(controls[name]), y.shape) for name in names[:room]]
+    if names:
+        given = [np.broadcast_to(phenotype.of_units(controls[name]), y.shape) for name in names]
         common = np.broadcast_to(design, (len(y), *design.shape))
         partial = slopes(y, x, orders, np.concatenate([np.stack(given, axis=2), common], axis=2))
     mean = y.mean(axis=1)

@@ -25,7 +25,7 @@ COLUMNS = [
     "lines_low",
     "lines_high",
 ]
-SET_GENES = 40  # maximum number of genes
+SET_GENES = 40  # maximum number of genes, also of the figure of networks
 
 
 def end_table(

@@ -64,7 +64,9 @@ def engine_table(
     mean rank, with the `reason`.
     """
     phenotypes, _ = read_phenotypes(collection.lines, columns, settings)
-    fixed = {model: _of_engine(collection, model, settings, tables) for model in settings.models}
+    values = {model: centralities_of(collection, model, settings) for model in settings.models}
+    controls = {model: controls_of(collection, model) for model in settings.models}
+    fixed = {model: _of_engine(collection, model, values[model], tables) for model in settings.models}
     parts = []
     for phenotype in phenotypes:
         rows = []
@@ -72,9 +74,9 @@ def engine_table(
             tested = _tested(tables, phenotype.name, model)
             rng = seeds.stream(seed, "networks", "power", phenotype.name)  # the same plants for every engine
             strength = power(
-                centralities_of(collection, model, settings),
+                values[model],
                 phenotype,
-                controls_of(collection, model),
+                controls[model],
                 use=settings.controls,
                 fdr=settings.fdr,
                 rng=rng,
@@ -160,9 +162,9 @@ def line_agreement(collection: Collection, model: str) -> float:
 
 
 def _of_engine(
-    collection: Collection, model: str, settings: NetworkSettings, tables: dict[str, pd.DataFrame]
+    collection: Collection, model: str, centrality: np.ndarray, tables: dict[str, pd.DataFrame]
 ) -> dict[str, float]:
-    """Return what does not depend on a phenotype."""
+    """Return what does not depend on a phenotype, with the centralities (G, L) of the engine."""
     reliability = tables["reliability"]
     own = reliability[(reliability["model"] == model) & (reliability["measure"] == "neighbours")]
     ratio = float("nan")
@@ -170,7 +172,6 @@ def _of_engine(
         known = tables["known"]
         medians = known[known["model"] == model].groupby("network")["odds_ratio"].median()
         ratio = float(np.exp(np.log(medians).mean()))
-    centrality = centralities_of(collection, model, settings)
     depth = collection.lines["depth"].to_numpy(float)
     with_depth = np.abs(spearman_rows(centrality, depth))
     return {

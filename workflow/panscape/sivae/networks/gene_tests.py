@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -15,9 +14,6 @@ from panscape.sivae.networks.confounding import confounding_rows
 from panscape.sivae.networks.read import Collection
 from panscape.sivae.networks.run import design_row, read_phenotypes, skip, tests_table, undecidable
 from panscape.sivae.networks.settings import NetworkSettings
-
-if TYPE_CHECKING:
-    pass
 
 
 def controls_of(collection: Collection, model: str) -> dict[str, np.ndarray]:

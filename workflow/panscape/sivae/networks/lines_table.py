@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+import numpy as np
 import pandas as pd
 
 from panscape.data.sheets import read_sheet
@@ -33,7 +34,8 @@ def read_lines_table(path: str) -> pd.DataFrame:
     Raises
     ------
     UserError
-        If the table cannot be read, names a line twice or none, or has a column that the workflow makes.
+        If the table cannot be read, names a line twice or none, has a column that the workflow makes, or
+        a number that is infinite.
     """
     table = read_sheet(path, WHERE)
     key = KEY if KEY in table else str(table.columns[0])
@@ -55,6 +57,11 @@ def read_lines_table(path: str) -> pd.DataFrame:
     if clash := sorted(set(others) & {*COLUMNS, *OWN_COLUMNS}):
         problem = f"{path}: the table of lines has a column {clash[0]!r} of its own"
         problems.append(Problem(WHERE, problem, f"rename it, e.g. {clash[0]}_given"))
+    for name in others:
+        numbers = _as_numbers(table[name])
+        if pd.api.types.is_numeric_dtype(numbers) and (endless := np.isinf(numbers)).any():
+            problem = f"{path}: {name} is infinite in {_listed(list(names[endless].astype(str)))}"
+            problems.append(Problem(WHERE, problem, "write a number, or nothing where it is not known"))
     if problems:
         raise UserError(problems)
     return table.set_index(key)

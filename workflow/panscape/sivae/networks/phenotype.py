@@ -184,6 +184,8 @@ def read_phenotype(
     given = column.astype(str).iloc[first]
     numbers = pd.to_numeric(given, errors="coerce")
     if numbers.notna().all() and numbers.nunique() > 2:
+        if np.isinf(numbers).any():
+            return None, f"{int(np.isinf(numbers).sum())} {unit}s have an infinite value"
         return units.phenotype(str(column.name), "continuous", numbers.to_numpy(float)), ""
     labels = sorted(given.unique(), key=_natural)
     reason = _refused(given, labels, units)

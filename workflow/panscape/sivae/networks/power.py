@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from panscape.sivae.networks.centrality import connected
 from panscape.sivae.networks.null import adjusted_for, observed, pvalues
 from panscape.sivae.networks.phenotype import Phenotype
 from panscape.stats.fdr import benjamini_hochberg
@@ -55,7 +56,7 @@ def power(
     central = np.argsort(-values.mean(axis=1), kind="stable")[: max(len(values) // 2, 1)]
     count = min(PLANTED, max(int(FRACTION * len(values)), 1))
     found = []
-    for labels in phenotype.shuffled(REPEATS, rng)[:REPEATS]:
+    for labels in phenotype.shuffled(REPEATS, rng):
         planted = rng.choice(central, min(count, len(central)), replace=False)
         place = (labels - labels.min()) / max(np.ptp(labels), 1e-300)
         changed = values.copy()
@@ -69,9 +70,8 @@ def _called(
     values: np.ndarray, phenotype: Phenotype, controls: Sequence[np.ndarray], names: Sequence[str], fdr: float
 ) -> np.ndarray:
     """Return (G,) bool: genes that pass the test without and with controls, with the same sign."""
-    passed, signs = [], []
+    rho, adjusted = [], []
     for test in (adjusted_for(phenotype, values), adjusted_for(phenotype, values, controls, names)):
-        rho = observed(test, phenotype)
-        passed.append(benjamini_hochberg(pvalues(test, phenotype, rho, values)) < fdr)
-        signs.append(np.sign(rho))
-    return passed[0] & passed[1] & (signs[0] == signs[1])
+        rho.append(observed(test, phenotype))
+        adjusted.append(benjamini_hochberg(pvalues(test, phenotype, rho[-1], values)))
+    return connected(rho, adjusted, fdr)

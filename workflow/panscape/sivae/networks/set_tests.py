@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -18,10 +17,6 @@ from panscape.sivae.networks.read import Collection
 from panscape.sivae.networks.run import read_phenotypes, skip, tests_table
 from panscape.sivae.networks.settings import NetworkSettings
 from panscape.stats import gsea
-
-if TYPE_CHECKING:
-    pass
-
 
 NO_MITO = "no gene analysed starts with MT- (see preprocess.exclude_genes)"
 LABELLINGS = 1000  # maximum number of label permutations for gene sets; all labellings if there are fewer
