@@ -10,14 +10,14 @@ from scipy import sparse
 
 from panscape.coscape.coexpression.nesting import finest_clusters
 from panscape.coscape.dictionary.residuals import Moments
-from panscape.data.counts import Counts
+from panscape.coscape.dictionary.study_cells import BLOCK_CELLS
+from panscape.data.counts import Counts, smaller
 from panscape.stats.fdr import benjamini_hochberg
 from panscape.stats.permutation import permutation_pvalue
 
 NEAR = 10  # least number of places in the order of detection within which a random gene is drawn, each way
 MIN_GENES = 4
 STATISTICS = ("density", "connectivity", "separability")
-BLOCK_CELLS = 2048
 
 
 def gene_correlations(
@@ -46,10 +46,8 @@ def gene_correlations(
     group = np.unique(finest_clusters(members), return_inverse=True)[1]
 
     def blocks():
-        for rows, block in source.blocks():
-            for start in range(0, block.shape[0], BLOCK_CELLS):
-                part = block[start : start + BLOCK_CELLS][:, columns]
-                yield slice(rows.start + start, rows.start + start + part.shape[0]), sparse.csr_matrix(part)
+        for rows, block in smaller(source.blocks(), BLOCK_CELLS):
+            yield rows, sparse.csr_matrix(block[:, columns])
 
     moments = Moments.of(blocks(), depth, group, len(columns))
     fine, coarse = moments.rates(), moments.together().rates()
@@ -134,10 +132,7 @@ def preservation(
         rows.append(row)
     named = [*STATISTICS, *(f"z_{name}" for name in STATISTICS), "zsummary", "pvalue"]
     table = pd.DataFrame(rows).reindex(columns=["n_genes", *named])
-    tested = table["pvalue"].notna().to_numpy()
-    table["fdr"] = np.nan
-    table.loc[tested, "fdr"] = benjamini_hochberg(table.loc[tested, "pvalue"].to_numpy())
-    return table
+    return table.assign(fdr=benjamini_hochberg(table["pvalue"].to_numpy()))
 
 
 def _statistics(correlation: np.ndarray, kme: np.ndarray, mine: np.ndarray, others: np.ndarray) -> np.ndarray:
@@ -216,7 +211,6 @@ def study_preservation(
             )
             tables.append(table.assign(entry=np.asarray(names, dtype=object)[chosen]))
     result = pd.concat(tables, ignore_index=True).set_index("entry").reindex(names).reset_index()
-    tested = result["pvalue"].notna().to_numpy()
-    result.loc[tested, "fdr"] = benjamini_hochberg(result.loc[tested, "pvalue"].to_numpy())
+    result["fdr"] = benjamini_hochberg(result["pvalue"].to_numpy())  # over the entries of both kinds
     result.insert(1, "kind", programs["kind"].to_numpy())
     return result
