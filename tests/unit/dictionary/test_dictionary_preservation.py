@@ -83,3 +83,13 @@ def test_correlations_within_clusters_are_free_of_their_differences():
     upper = np.triu_indices(40, 1)
     assert np.abs(total[upper]).mean() > 2 * np.abs(within[upper]).mean()
     assert (np.diag(within) == 0).all() and ((detection >= 0) & (detection <= 1)).all()
+
+
+@pytest.mark.parametrize(("size", "tested"), [(20, True), (21, False), (59, False), (60, False)])
+def test_entries_with_too_few_other_genes_are_not_tested(size, tested):
+    rng = np.random.default_rng(0)
+    correlation = rng.uniform(-0.1, 0.1, (60, 60))
+    members = (np.arange(60) < size)[:, None]
+    table = preservation(correlation, rng.random((60, 1)), members, rng.random(60), permutations=20, rng=rng)
+    assert table["n_genes"].tolist() == [size]
+    assert np.isfinite(table["pvalue"][0]) == np.isfinite(table["zsummary"][0]) == tested

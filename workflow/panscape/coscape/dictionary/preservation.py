@@ -17,6 +17,7 @@ from panscape.stats.permutation import permutation_pvalue
 
 NEAR = 10  # least number of places in the order of detection within which a random gene is drawn, each way
 MIN_GENES = 4
+LARGEST = 1 / 3  # of the measured genes; of larger entries there are too few other genes to draw from
 STATISTICS = ("density", "connectivity", "separability")
 
 
@@ -105,13 +106,13 @@ def preservation(
     kME in the reference with its mean correlation to the others here), separability (density minus the mean
     correlation with genes of other entries), each with z (difference to the mean of the null in its standard
     deviations); zsummary (mean of the first two z); pvalue (of density) and fdr. Entries of fewer than four
-    genes have missing values.
+    genes, or of more than a third of all genes, have missing values.
     """
     rows = []
     for k in range(members.shape[1]):
         mine = np.flatnonzero(members[:, k])
         row: dict[str, float] = {"n_genes": len(mine)}
-        if len(mine) >= MIN_GENES:
+        if MIN_GENES <= len(mine) <= LARGEST * len(members):
             others = np.flatnonzero(members.any(axis=1) & ~members[:, k])
             observed = _statistics(correlation, kme[:, k], mine, others)
             pool = np.flatnonzero(~members[:, k])

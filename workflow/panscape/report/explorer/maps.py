@@ -68,7 +68,7 @@ def lines_map(results: Results) -> Map | None:
         if results.has(name):
             table = results.table(name, dtype={"line": str})
             axes = [column for column in table if column.startswith("axis_")]
-            if len(axes) < 2:
+            if len(axes) < 2 or table.empty:
                 return None
             xy = table[axes[:2]].to_numpy(float)
             columns = table.drop(columns=["line", *axes])
