@@ -9,6 +9,7 @@ from panscape.coscape.cells import MemoryCounts
 from panscape.coscape.dictionary.membership import place_genes, program_table
 from panscape.coscape.dictionary.preservation import gene_correlations, preservation, study_preservation
 from panscape.coscape.dictionary.scores import study_scores
+from panscape.stats.fdr import benjamini_hochberg
 
 
 @pytest.fixture(scope="module")
@@ -83,3 +84,28 @@ def test_correlations_within_clusters_are_free_of_their_differences():
     upper = np.triu_indices(40, 1)
     assert np.abs(total[upper]).mean() > 2 * np.abs(within[upper]).mean()
     assert (np.diag(within) == 0).all() and ((detection >= 0) & (detection <= 1)).all()
+
+
+@pytest.mark.parametrize(("size", "tested"), [(20, True), (21, False), (59, False), (60, False)])
+def test_entries_with_too_few_other_genes_are_not_tested(size, tested):
+    rng = np.random.default_rng(0)
+    correlation = rng.uniform(-0.1, 0.1, (60, 60))
+    members = (np.arange(60) < size)[:, None]
+    table = preservation(correlation, rng.random((60, 1)), members, rng.random(60), permutations=20, rng=rng)
+    assert table["n_genes"].tolist() == [size]
+    assert np.isfinite(table["pvalue"][0]) == np.isfinite(table["zsummary"][0]) == tested
+
+
+def test_false_discovery_rates_are_over_entries_of_both_kinds(reference):
+    membership, placed, programs = reference
+    other = scored_study(8)
+    placed = placed.assign(entry=np.where(placed["entry"] == "entry-02", "", placed["entry"]))
+    loose = placed["gene"].isin(other.counts.genes[60:68])
+    placed.loc[loose, ["entry", "kme"]] = "entry-02", 0.2  # genes that do not go together
+    kinds = ["identity", *["activity"] * (len(programs) - 1)]
+    given = membership, placed, programs.assign(kind=kinds)
+    table = study_preservation(
+        other.counts, other.members, *given, permutations=20, rng=np.random.default_rng(1)
+    )
+    assert table["kind"].tolist() == kinds and table["pvalue"].notna().all()
+    assert table["fdr"].tolist() == pytest.approx(benjamini_hochberg(table["pvalue"].to_numpy()).tolist())

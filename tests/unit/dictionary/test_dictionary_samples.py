@@ -105,6 +105,34 @@ def test_pvalues_are_uniform_without_a_difference():
     assert 0.03 < np.mean(rates) < 0.07  # of 960 tests
 
 
+DESIGNS = {
+    "three groups": {"column": "third"},
+    "a covariate": {"column": "group", "covariates": ["dose"]},
+    "three groups and a covariate": {"column": "third", "covariates": ["dose"]},
+    "within donors": {"column": "treatment", "block": "donor"},
+    "within studies": {"column": "age", "studies": 2},
+}
+
+
+@pytest.mark.parametrize("design", DESIGNS)
+def test_pvalues_of_every_design_are_uniform_without_a_difference(design):
+    options = dict(DESIGNS[design])
+    column, studies = options.pop("column"), options.pop("studies", 1)
+    rates = []
+    for seed in range(40):
+        table = made(seed, repeats=2 if "block" in options else 1)
+        age = table["age"]
+        table = table.assign(
+            study="study-" + (age % studies).astype(str),
+            third="g" + (age % 3).astype(str),
+            dose=age % 5 * 1.0,
+            treatment=np.where(table["sample"].str.endswith("-1"), "yes", "no"),
+        )
+        tested = compare_samples(table, [column], permutations=199, seed=seed, **options)
+        rates.append((tested["pvalue"] <= 0.05).mean())
+    assert 0.02 < np.mean(rates) < 0.08  # of 480 tests
+
+
 def test_samples_of_a_donor_are_one_unit():
     naive, blocked = (
         np.mean(

@@ -1,3 +1,4 @@
+import re
 from dataclasses import replace
 
 import made_up
@@ -9,6 +10,7 @@ from panscape.config.load import load
 from panscape.report import format as form
 from panscape.report.blocks import table
 from panscape.report.methods import markdown, methods
+from panscape.report.page import page
 from panscape.report.results import Results
 from panscape.report.run import flatten, parameters, runtimes, sections_used
 from panscape.report.sections import SECTIONS
@@ -162,3 +164,16 @@ def test_requested_sections_are_always_shown(name, tmp_path):
     config = {"studies": [{"id": "a"}], "report": {name: True}}
     assert section.shown(Results.of(tmp_path, [], config))
     assert not section.shown(Results.of(tmp_path, [], config | {"report": {name: False}}))
+
+
+def test_a_chapter_counts_the_figures_that_it_shows(collection):
+    results = made_up.results_of(*collection)
+    text = page(results, SECTIONS, methods(results, SECTIONS))
+    chapters = re.findall(r'<section id="(\w+)">(.*?)</section>', text, re.DOTALL)
+    said = {}
+    for name, inside in chapters:
+        summary = re.search(r'<details class="chapter">\s*<summary>(?:(\d+) figures?)?', inside)
+        if summary:
+            said[name] = int(summary[1] or 0)
+            assert said[name] == inside.count("<img "), name
+    assert said["landscape"] > 0 and "further up in this page" in text

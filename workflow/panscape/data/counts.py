@@ -6,7 +6,7 @@ and their results.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import h5py
@@ -19,6 +19,29 @@ from panscape.data.files import open_h5
 
 RARE = "rare_genes"  # key of uns
 BLOCK_VALUES = 8_000_000  # non-zero values per block: about 100 MB with indices
+
+
+def smaller(
+    blocks: Iterable[tuple[slice, sparse.csr_matrix]], n_cells: int
+) -> Iterator[tuple[slice, sparse.csr_matrix]]:
+    """Split blocks of cells into parts of at most `n_cells` cells.
+
+    Parameters
+    ----------
+    blocks
+        (rows, CSR (len(rows), n_genes)), as :meth:`Counts.blocks` yields them.
+    n_cells
+        Maximum number of cells of a part.
+
+    Examples
+    --------
+    >>> [rows for rows, _ in smaller([(slice(4, 7), sparse.csr_matrix((3, 1)))], 2)]
+    [slice(4, 6, None), slice(6, 7, None)]
+    """
+    for rows, block in blocks:
+        for start in range(0, block.shape[0], n_cells):
+            part = block[start : start + n_cells]
+            yield slice(rows.start + start, rows.start + start + part.shape[0]), part
 
 
 class Counts:

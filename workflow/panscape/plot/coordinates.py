@@ -19,7 +19,7 @@ from panscape.plot.style import (
     plain_text,
     style,
 )
-from panscape.stats.decomposition import signs, symmetric_eigen
+from panscape.stats.pca import plane
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -110,8 +110,8 @@ def plot_coordinates(coordinates: AnnData, active: pd.DataFrame) -> Figure:
     used = ~coordinates.var_names.isin(idle)
     free = used & (coordinates.var["kind"].astype(str) == "free").to_numpy()
     maps = [
-        ("all coordinates", _plane(values[:, used])),
-        ("unsupervised coordinates", _plane(values[:, free])),
+        ("all coordinates", plane(values[:, used])),
+        ("unsupervised coordinates", plane(values[:, free])),
     ]
     order = np.random.default_rng(1).permutation(len(rows))
     with style():
@@ -123,17 +123,6 @@ def plot_coordinates(coordinates: AnnData, active: pd.DataFrame) -> Figure:
                 _cells(fig, ax, xy[order], column.iloc[order], kind, name, legend=ax is axes[row][1])
                 ax.set_title(f"{plain_text(name.replace('_', ' ')[:30])}: {title}", fontsize=7.5)
     return fig
-
-
-def _plane(values: np.ndarray) -> np.ndarray:
-    """Return the scores (n, 2) of the two leading principal components of standardised columns."""
-    centred = values - values.mean(axis=0)
-    scale = centred.std(axis=0)
-    centred = centred[:, scale > 0] / scale[scale > 0]
-    if centred.shape[1] < 2:
-        return np.pad(centred, ((0, 0), (0, 2 - centred.shape[1])))
-    vectors = symmetric_eigen(centred.T @ centred, 2)[1]
-    return centred @ (vectors * signs(vectors))
 
 
 def _cells(fig, ax, xy: np.ndarray, column: pd.Series, kind: str, name: str, *, legend: bool) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from panscape.config import figures
-from panscape.data.files import read_h5ad
+from panscape.coscape.landscape.read import read_places
 from panscape.plot.figure_names import PSEUDOTIME as TIME
 from panscape.plot.figure_names import map_name
 from panscape.report.blocks import Block, Gallery, Paragraph, Picture, Table, table
@@ -91,7 +91,7 @@ def unordered(results: Results) -> list[Table]:
 
 def label_table(results: Results) -> Table:
     """Return per class of each mapped label its clusters: those of which it is the most frequent one."""
-    obs = read_h5ad(results.path(LANDSCAPE)).obs if results.has(LANDSCAPE) else pd.DataFrame()
+    obs = read_places(results.path(LANDSCAPE))[0] if results.has(LANDSCAPE) else pd.DataFrame()
     rows = []
     for column in figures.columns(results.config):
         if column in figures.ALWAYS or f"{column}_purity" not in obs:
@@ -123,7 +123,7 @@ def study_table(results: Results) -> Table:
 
 
 def once(chapters: Sequence[Mapping[str, Any]], shown: Sequence[Picture | None]) -> list[dict[str, Any]]:
-    """Return chapters without figures and tables that stand further up in the page.
+    """Return chapters without figures that stand further up in the page.
 
     Parameters
     ----------

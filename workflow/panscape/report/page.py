@@ -105,13 +105,17 @@ def page(results: Results, sections: Sequence[Section], description: Methods) ->
     introduction = [
         part for part in results.settings("report").get("introduction", "").split("\n\n") if part.strip()
     ]
+    # figures that stand further up are not counted
+    described = [
+        {**chapter, "content": contents(chapter["blocks"])} for chapter in once(chapters, [top["picture"]])
+    ]
     return environment.get_template("report.html.j2").render(
         title=title(results),
         introduction=introduction,
         top=top,
         explorer=explorer(results),
         glossary=WORDS,
-        chapters=once(chapters, [top["picture"]]),
+        chapters=described,
         version=__version__,
     )
 
@@ -148,7 +152,6 @@ def _chapter(
         "headline": list(headline),
         "warnings": [block for block in warnings if " ".join(getattr(block, "text", "").split()) not in said],
         "blocks": rest,
-        "content": contents(rest),
     }
 
 

@@ -98,7 +98,7 @@ class Results:
 
     def has(self, *names: str) -> bool:
         """Return whether files exist; ``*`` matches any study."""
-        return all(any(self._matches(name)) for name in names)
+        return all(bool(self.matching(name)) for name in names)
 
     def path(self, name: str) -> Path:
         """Return the path of a file.
@@ -118,9 +118,7 @@ class Results:
         """Read a TSV table; ``*`` in the name reads it for every study, one below the other."""
         if "*" not in name:
             return read_tsv(self.path(name), **kwargs)
-        return pd.concat(
-            [self.table(path, **kwargs) for path in sorted(self._matches(name))], ignore_index=True
-        )
+        return pd.concat([self.table(path, **kwargs) for path in self.matching(name)], ignore_index=True)
 
     def figures(self, pattern: str) -> list[str]:
         """Return the stems of the figures whose path (without suffix) matches a pattern with ``*``."""
@@ -148,10 +146,11 @@ class Results:
         uri, width = embedded(svg, png)
         return Picture(uri, width, title, caption or "", tuple(there.values()))
 
-    def _matches(self, name: str) -> list[str]:
+    def matching(self, name: str) -> list[str]:
+        """Return the files of a name, sorted; ``*`` matches any study, sample or line."""
         if "*" not in name:
             return [name] if name in self.files or name in self.named else []
-        return [file for file in self.files if _fits(file, name)]
+        return sorted(file for file in self.files if _fits(file, name))
 
 
 def _fits(path: str, pattern: str) -> bool:

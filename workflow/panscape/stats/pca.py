@@ -239,3 +239,25 @@ def _covariance_times(values: Blocks, basis: np.ndarray, scale: np.ndarray) -> t
         total += np.asarray(block.sum(axis=0)).ravel()
     image -= np.multiply.outer(total, (total / n_cells) @ basis)
     return image / scale[:, None], total
+
+
+def plane(values: np.ndarray) -> np.ndarray:
+    """Return the scores (n, 2) of the two leading principal components of standardised columns.
+
+    Parameters
+    ----------
+    values
+        (n, m); columns that do not vary are left out, and missing components are 0.
+
+    Examples
+    --------
+    >>> plane(np.array([[1.0, 5.0], [3.0, 5.0]])).tolist()
+    [[-1.0, 0.0], [1.0, 0.0]]
+    """
+    centred = values - values.mean(axis=0)
+    scale = centred.std(axis=0)
+    centred = centred[:, scale > 0] / scale[scale > 0]
+    if centred.shape[1] < 2:
+        return np.pad(centred, ((0, 0), (0, 2 - centred.shape[1])))
+    vectors = symmetric_eigen(centred.T @ centred, 2)[1]
+    return centred @ (vectors * signs(vectors))

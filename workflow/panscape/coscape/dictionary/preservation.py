@@ -10,14 +10,15 @@ from scipy import sparse
 
 from panscape.coscape.coexpression.nesting import finest_clusters
 from panscape.coscape.dictionary.residuals import Moments
-from panscape.data.counts import Counts
+from panscape.coscape.dictionary.study_cells import BLOCK_CELLS
+from panscape.data.counts import Counts, smaller
 from panscape.stats.fdr import benjamini_hochberg
 from panscape.stats.permutation import permutation_pvalue
 
 NEAR = 10  # least number of places in the order of detection within which a random gene is drawn, each way
 MIN_GENES = 4
+LARGEST = 1 / 3  # of the measured genes; of larger entries there are too few other genes to draw from
 STATISTICS = ("density", "connectivity", "separability")
-BLOCK_CELLS = 2048
 
 
 def gene_correlations(
@@ -46,10 +47,8 @@ def gene_correlations(
     group = np.unique(finest_clusters(members), return_inverse=True)[1]
 
     def blocks():
-        for rows, block in source.blocks():
-            for start in range(0, block.shape[0], BLOCK_CELLS):
-                part = block[start : start + BLOCK_CELLS][:, columns]
-                yield slice(rows.start + start, rows.start + start + part.shape[0]), sparse.csr_matrix(part)
+        for rows, block in smaller(source.blocks(), BLOCK_CELLS):
+            yield rows, sparse.csr_matrix(block[:, columns])
 
     moments = Moments.of(blocks(), depth, group, len(columns))
     fine, coarse = moments.rates(), moments.together().rates()
@@ -107,13 +106,13 @@ def preservation(
     kME in the reference with its mean correlation to the others here), separability (density minus the mean
     correlation with genes of other entries), each with z (difference to the mean of the null in its standard
     deviations); zsummary (mean of the first two z); pvalue (of density) and fdr. Entries of fewer than four
-    genes have missing values.
+    genes, or of more than a third of all genes, have missing values.
     """
     rows = []
     for k in range(members.shape[1]):
         mine = np.flatnonzero(members[:, k])
         row: dict[str, float] = {"n_genes": len(mine)}
-        if len(mine) >= MIN_GENES:
+        if MIN_GENES <= len(mine) <= LARGEST * len(members):
             others = np.flatnonzero(members.any(axis=1) & ~members[:, k])
             observed = _statistics(correlation, kme[:, k], mine, others)
             pool = np.flatnonzero(~members[:, k])
@@ -134,10 +133,7 @@ def preservation(
         rows.append(row)
     named = [*STATISTICS, *(f"z_{name}" for name in STATISTICS), "zsummary", "pvalue"]
     table = pd.DataFrame(rows).reindex(columns=["n_genes", *named])
-    tested = table["pvalue"].notna().to_numpy()
-    table["fdr"] = np.nan
-    table.loc[tested, "fdr"] = benjamini_hochberg(table.loc[tested, "pvalue"].to_numpy())
-    return table
+    return table.assign(fdr=benjamini_hochberg(table["pvalue"].to_numpy()))
 
 
 def _statistics(correlation: np.ndarray, kme: np.ndarray, mine: np.ndarray, others: np.ndarray) -> np.ndarray:
@@ -216,7 +212,6 @@ def study_preservation(
             )
             tables.append(table.assign(entry=np.asarray(names, dtype=object)[chosen]))
     result = pd.concat(tables, ignore_index=True).set_index("entry").reindex(names).reset_index()
-    tested = result["pvalue"].notna().to_numpy()
-    result.loc[tested, "fdr"] = benjamini_hochberg(result.loc[tested, "pvalue"].to_numpy())
+    result["fdr"] = benjamini_hochberg(result["pvalue"].to_numpy())  # over the entries of both kinds
     result.insert(1, "kind", programs["kind"].to_numpy())
     return result

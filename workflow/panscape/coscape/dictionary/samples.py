@@ -197,8 +197,6 @@ def _tests(units: _Units, column: str, measure: str, permutations: int, rng: np.
     else:
         null = adjusted.null(label, orders(len(label), permutations, rng, strata), groups=many)
     pvalue = permutation_pvalue(np.abs(rho), np.abs(null), tolerance=1e-9)
-    tested, fdr = np.isfinite(pvalue), np.full(len(rho), np.nan)
-    fdr[tested] = benjamini_hochberg(pvalue[tested])
     table = {
         "column": column,
         "measure": measure,
@@ -209,7 +207,7 @@ def _tests(units: _Units, column: str, measure: str, permutations: int, rng: np.
         "difference": _difference(values, label, strata) if units.groups == 2 else np.nan,
         "pvalue": pvalue,
         "smallest": smallest_pvalue(label, strata, groups=bool(many)),
-        "fdr": fdr,
+        "fdr": benjamini_hochberg(pvalue),
     }
     return pd.DataFrame(table)
 

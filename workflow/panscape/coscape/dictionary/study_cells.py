@@ -11,7 +11,7 @@ from scipy import sparse
 
 from panscape.coscape.dictionary.gene_weights import gene_weights
 from panscape.coscape.dictionary.write import SavedDictionary
-from panscape.data.counts import Counts
+from panscape.data.counts import Counts, smaller
 from panscape.log import logger
 
 BLOCK_CELLS = 2048
@@ -69,11 +69,8 @@ class StudyCells:
         return cls(source, columns[place], place, weights[:, place], depth, group)
 
     def blocks(self) -> Iterator[tuple[slice, sparse.csr_matrix]]:
-        """Yield (rows, CSR of all genes) of at most :data:`BLOCK_CELLS` cells."""
-        for rows, block in self.source.blocks():
-            for start in range(0, block.shape[0], BLOCK_CELLS):
-                part = block[start : start + BLOCK_CELLS]
-                yield slice(rows.start + start, rows.start + start + part.shape[0]), part
+        """Return (rows, CSR of all genes) of at most :data:`BLOCK_CELLS` cells."""
+        return smaller(self.source.blocks(), BLOCK_CELLS)
 
     def gene_blocks(self) -> Iterator[tuple[slice, sparse.csr_matrix]]:
         """Yield (rows, CSR of the dictionary's genes)."""

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from panscape.data.counts import Counts
+from panscape.data.counts import Counts, smaller
 
 CACHED_VALUES = 60_000_000  # maximum number of raw values cached between passes (0.5 GB)
 BLOCK_CELLS = 4096
@@ -49,11 +49,8 @@ class CellValues:
 
     def __iter__(self) -> Iterator[tuple[slice, sparse.csr_matrix]]:
         """Yield (cells, CSR float64) blocks of a few thousand cells in file order."""
-        for rows, block in self._raw():
-            for start in range(0, block.shape[0], BLOCK_CELLS):
-                part = block[start : start + BLOCK_CELLS]
-                cells = slice(rows.start + start, rows.start + start + part.shape[0])
-                yield cells, self._scale(part.astype(np.float64), cells)
+        for cells, part in smaller(self._raw(), BLOCK_CELLS):
+            yield cells, self._scale(part.astype(np.float64), cells)
 
     def _raw(self) -> Iterator[tuple[slice, sparse.csr_matrix]]:
         if self._cache is not None:

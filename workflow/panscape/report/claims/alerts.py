@@ -16,7 +16,7 @@ from panscape.report.sections.landscape_sentences import PSEUDOTIME, few_cluster
 from panscape.report.sections.landscape_tables import STATISTICS, statistic, statistics
 from panscape.report.sections.sivae import LINES, MODELS, models
 from panscape.report.sections.studies import QC
-from panscape.stats.ranks import spearman
+from panscape.stats.ranks import correlation_pvalues, spearman
 
 STRONG = 0.5  # |rho| from which depth counts as following what is studied
 TECHNICAL = ("platform", "batch", "study", "sample", "donor")
@@ -126,18 +126,14 @@ def _numbers(column: pd.Series) -> pd.Series:
 
 
 def _spearman(a: np.ndarray, b: np.ndarray) -> tuple[float, float]:
-    from scipy.stats import t
-
     rho = float(spearman(a, b))
-    freedom = len(a) - 2
-    statistic_ = abs(rho) * np.sqrt(freedom / max(1 - rho * rho, 1e-12))
-    return rho, float(2 * t.sf(statistic_, freedom))
+    return rho, float(correlation_pvalues(np.asarray(rho), len(a) - 2))
 
 
 def platform_metacells(results: Results) -> list[str]:
     """Return the samples whose metacells follow a technical column although it has several classes."""
     texts = []
-    for name in sorted(file for file in results.files if file.endswith("/metacells.tsv")):
+    for name in results.matching("metacells/*/metacells.tsv"):
         table = results.table(name, dtype={"metacell": str})
         for column in TECHNICAL:
             if column not in table or f"{column}_purity" not in table or table[column].nunique() < 2:

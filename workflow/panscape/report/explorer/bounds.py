@@ -22,7 +22,7 @@ NEIGHBOURS = 10
 """Neighbours of a gene, in a dictionary entry and in the lines' networks."""
 
 
-def bytes_of(values: np.ndarray) -> tuple[str, list[float], list[float]]:
+def bytes_of(values: np.ndarray) -> tuple[str, list[float | None], list[float | None]]:
     """Encode rows in 255 steps between their smallest and largest value; 255 is missing.
 
     Parameters
@@ -48,12 +48,7 @@ def bytes_of(values: np.ndarray) -> tuple[str, list[float], list[float]]:
     span = np.where(high > low, high - low, 1.0)
     steps = np.rint((np.where(known, values, 0.0) - low[:, None]) / span[:, None] * 254)
     coded = np.where(known, np.clip(steps, 0, 254), 255).astype(np.uint8)
-    return base64.b64encode(coded.tobytes()).decode(), rounded(low), rounded(high)
-
-
-def rounded(values: np.ndarray, digits: int = 4) -> list[float]:
-    """Return finite numbers of four significant digits."""
-    return [float(f"{value:.{digits}g}") for value in values.tolist()]
+    return base64.b64encode(coded.tobytes()).decode(), numbers(low), numbers(high)
 
 
 def numbers(values: np.ndarray, digits: int = 4) -> list[float | None]:

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from panscape.data.files import read_h5ad
+from panscape.coscape.landscape.read import read_places
+from panscape.data.files import read_csr, read_h5ad
 from panscape.report.explorer.bounds import MOST_GENES, MOST_VALUES, NEIGHBOURS, PAIRS, bytes_of, numbers
 from panscape.report.explorer.maps import LANDSCAPE
 from panscape.report.results import Results
@@ -34,13 +35,13 @@ def usage(results: Results) -> dict[str, Any] | None:
     if not results.has(DICTIONARY, LANDSCAPE):
         return None
     data = read_h5ad(results.path(DICTIONARY))
-    clusters = read_h5ad(results.path(LANDSCAPE)).obs_names
+    clusters = read_places(results.path(LANDSCAPE))[0].index
     names = [str(name) for name in data.uns["panclusters"]]
     values = pd.DataFrame(np.asarray(data.obsm["usage"], float).T, index=names).reindex(clusters)
     text, low, high = bytes_of(values.to_numpy().T)
     called = entry_names(results)
     titles = [called.get(str(entry), str(entry)) for entry in data.obs_names]
-    return {"entries": data.obs_names.tolist(), "titles": titles, "values": text, "low": low, "high": high}
+    return {"titles": titles, "values": text, "low": low, "high": high}
 
 
 def expression(results: Results) -> dict[str, Any] | None:
@@ -109,13 +110,11 @@ def _centrality(results: Results, made: Facts) -> None:
 
 def _line_neighbours(results: Results, made: Facts) -> None:
     """Add the neighbours in the lines' networks: in how many lines a gene is among the ten nearest."""
-    names = [
-        file for file in results.files if file.startswith("sivae/") and file.endswith("/neighbours.tsv.gz")
-    ]
+    names = results.matching(OF_LINES)
     if not names:
         return
     parts = []
-    for name in sorted(names):
+    for name in names:
         table = results.table(name, dtype={"bin": str, "gene": str, "neighbour": str})
         table = table[(table["rank"] <= NEIGHBOURS) & ~table["bin"].str.startswith("half-")]
         if "model" in table:  # files of earlier versions have those of siVAE only
@@ -132,7 +131,7 @@ def _line_neighbours(results: Results, made: Facts) -> None:
 
 
 def _peaks(results: Results, made: Facts) -> None:
-    for name in sorted(file for file in results.files if file.endswith("/best_links.tsv")):
+    for name in results.matching("metacells/*/best_links.tsv"):
         table = results.table(name, dtype={"gene": str, "peak": str})
         table = table[table["found"].astype(str) == "True"]
         sample = name.split("/")[1]
@@ -145,15 +144,13 @@ def _peaks(results: Results, made: Facts) -> None:
 
 def strongest_pairs(results: Results) -> dict[str, list[list[Any]]]:
     """Return cluster -> its pairs of highest correlation, eight at most."""
-    from panscape.data.files import read_csr
-
     made: dict[str, list[list[Any]]] = {}
-    for name in sorted(file for file in results.files if file.endswith("/matrices.npz")):
+    for name in results.matching("coexpression/*/matrices.npz"):
         folder = name.rsplit("/", 1)[0]
         names = (f"{folder}/pairs.tsv", f"panclust/{folder.split('/')[1]}/clusters.tsv")
         if not results.has(*names):
             continue
-        pairs = results.table(names[0], dtype=str)
+        pairs = results.table(names[0], dtype=str, usecols=["gene_a", "gene_b"])
         clusters = results.table(names[1], dtype={"cluster": str})["cluster"]
         first, second = pairs["gene_a"].to_numpy(), pairs["gene_b"].to_numpy()
         matrix = read_csr(results.path(name))

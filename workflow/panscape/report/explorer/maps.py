@@ -8,16 +8,17 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from panscape.data.files import read_h5ad
+from panscape.data.elements import read_frame, read_matrix
+from panscape.data.files import open_h5, read_h5ad
+from panscape.plot.view import LAYOUT
 from panscape.report.explorer.bounds import MOST_EDGES, MOST_LEVELS, MOST_POINTS, numbers
 from panscape.report.results import Results
 from panscape.seeds import stream
-from panscape.stats.decomposition import signs, symmetric_eigen
+from panscape.stats.pca import plane
 
 LANDSCAPE = "landscape/landscape.h5ad"
 COORDINATES, ACTIVE = "unicoord/coordinates.h5ad", "unicoord/active.tsv"
 CROWDED = 2_000  # points
-_LAYOUT = "X_draw_graph_fa"
 _HIDDEN = {"parent", "duplicates", "multiplicity", "barcode"}
 _TITLES = {
     "dpt_pseudotime": "pseudotime",
@@ -44,15 +45,16 @@ def landscape_map(results: Results) -> Map | None:
     """Return the landscape with its graph."""
     if not results.has(LANDSCAPE):
         return None
-    data = read_h5ad(results.path(LANDSCAPE))
-    obs = data.obs
+    with open_h5(results.path(LANDSCAPE)) as file:
+        obs, layout = read_frame(file["obs"]), file[f"obsm/{LAYOUT}"][:]
+        connectivities = read_matrix(file["obsp/connectivities"])
     columns = obs[[name for name in obs if name not in _HIDDEN]]
     first = [name for name in ("dpt_pseudotime", "age", "study") if name in columns]
     columns = columns[[*first, *(name for name in columns if name not in first)]]
-    graph = sparse.triu(sparse.coo_matrix(data.obsp["connectivities"]), k=1).tocoo()
+    graph = sparse.triu(sparse.coo_matrix(connectivities), k=1).tocoo()
     keep = np.argsort(-graph.data, kind="stable")[:MOST_EDGES]
     return {
-        **points("Landscape", "cluster", obs.index, np.asarray(data.obsm[_LAYOUT]), columns, fixed=True),
+        **points("Landscape", "cluster", obs.index, layout, columns, fixed=True),
         "size": obs["n_cells"].astype(int).tolist(),
         "edges": np.column_stack([graph.row[keep], graph.col[keep]]).tolist(),
     }
@@ -66,7 +68,7 @@ def lines_map(results: Results) -> Map | None:
         if results.has(name):
             table = results.table(name, dtype={"line": str})
             axes = [column for column in table if column.startswith("axis_")]
-            if len(axes) < 2:
+            if len(axes) < 2 or table.empty:
                 return None
             xy = table[axes[:2]].to_numpy(float)
             columns = table.drop(columns=["line", *axes])
@@ -77,17 +79,14 @@ def lines_map(results: Results) -> Map | None:
 def metacell_maps(results: Results) -> list[Map]:
     """Return the cells of each multiome sample on the plane of their embedding, with their metacell."""
     made = []
-    for name in sorted(file for file in results.files if file.endswith("/embedding.h5ad")):
-        if not name.startswith("metacells/"):
-            continue
+    for name in results.matching("metacells/*/embedding.h5ad"):
         sample = name.split("/")[1]
         data = read_h5ad(results.path(name))
         spaces = [space for space in ("X_coem", "X_embedding", "X_rna") if space in data.obsm]
         if spaces:
             title = f"Cells of {sample} ({'COEM' if spaces[0] == 'X_coem' else spaces[0][2:]})"
-            made.append(
-                points(title, "cell", data.obs_names, plane(np.asarray(data.obsm[spaces[0]])), data.obs)
-            )
+            xy = plane(np.asarray(data.obsm[spaces[0]], dtype=np.float64))
+            made.append(points(title, "cell", data.obs_names, xy, data.obs))
     return made
 
 
@@ -106,21 +105,9 @@ def coordinate_map(results: Results) -> Map | None:
         "Learned coordinates (unsupervised)",
         "cell",
         data.obs_names,
-        plane(np.asarray(data.X)[:, inside]),
+        plane(np.asarray(data.X, dtype=np.float64)[:, inside]),
         obs,
     )
-
-
-def plane(values: np.ndarray) -> np.ndarray:
-    """Return the scores (n, 2) of the two leading principal components of standardised columns."""
-    values = np.asarray(values, dtype=np.float64)
-    centred = values - values.mean(axis=0)
-    scale = centred.std(axis=0)
-    centred = centred[:, scale > 0] / scale[scale > 0]
-    if centred.shape[1] < 2:
-        return np.pad(centred, ((0, 0), (0, 2 - centred.shape[1])))
-    vectors = symmetric_eigen(centred.T @ centred, 2)[1]
-    return centred @ (vectors * signs(vectors))
 
 
 def points(

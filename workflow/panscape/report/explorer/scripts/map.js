@@ -92,14 +92,12 @@ class MapView {
     });
     figure.add_tools(new Bokeh.HoverTool({ renderers: [dots], tooltips: [[this.map.noun, "@name"], ["", "@shown"]] }));
     this.source.selected.change.connect(() => this.selected(this.source.selected.indices));
-    this.figure = figure;
     this.place.replaceChildren();
-    this.drawn = Bokeh.Plotting.show(figure, this.place);
+    Bokeh.Plotting.show(figure, this.place);
   }
 
   recolour(what) {
     const column = this.valuesOf(what);
-    this.coloured = column.name;
     const numeric = column.kind === "number";
     const [low, high] = numeric ? range(column.values) : [0, 0];
     const span = high > low ? high - low : 1;
