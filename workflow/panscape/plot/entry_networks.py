@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from textwrap import fill
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -12,6 +12,7 @@ import pandas as pd
 from panscape.plot.palette import OKABE_ITO
 
 if TYPE_CHECKING:
+    from igraph import Graph
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
@@ -65,8 +66,8 @@ def most_used(shares: pd.Series, count: int = PANELS) -> list[str]:
     return [str(name) for name in shares.index if name in most]
 
 
-def strongest(links: pd.DataFrame, genes: list[str]) -> Any:
-    """Return a networkx graph of the edges that are drawn: a maximum spanning tree and the heaviest others.
+def strongest(links: pd.DataFrame, genes: list[str]) -> Graph:
+    """Return a graph of the edges that are drawn: a maximum spanning tree and the heaviest others.
 
     Parameters
     ----------
@@ -75,41 +76,45 @@ def strongest(links: pd.DataFrame, genes: list[str]) -> Any:
     genes
         Nodes of the graph.
 
+    Returns
+    -------
+    igraph.Graph with `name` of vertices, `hops` and `weight` of edges.
+
     Examples
     --------
     >>> links = pd.DataFrame({"gene_a": ["A", "A"], "gene_b": ["B", "C"], "hops": 1, "weight": [2.0, 1.0]})
-    >>> sorted(strongest(links, ["A", "B", "C"]).edges)
-    [('A', 'B'), ('A', 'C')]
+    >>> strongest(links, ["A", "B", "C"]).get_edgelist()
+    [(0, 1), (0, 2)]
     """
-    import networkx
+    import igraph
 
-    graph = networkx.Graph()
-    graph.add_nodes_from(genes)
-    for link in links.sort_values("weight", ascending=False, kind="stable").itertuples():
-        # a common neighbour joins parts of the graph that no edge does
-        weight = float(link.weight) if link.hops == 1 else 0.0
-        graph.add_edge(link.gene_a, link.gene_b, weight=weight, hops=int(link.hops))
-    tree = networkx.maximum_spanning_tree(graph)
-    edges = (edge for edge in graph.edges(data=True) if edge[2]["hops"] == 1 and not tree.has_edge(*edge[:2]))
-    others = sorted(edges, key=lambda edge: -edge[2]["weight"])
-    tree.add_edges_from(others[: max(EDGES * len(genes) - tree.number_of_edges(), 0)])
-    return tree
+    place = {gene: at for at, gene in enumerate(genes)}
+    rows = links.sort_values("weight", ascending=False, kind="stable")
+    ends = list(zip(rows["gene_a"].map(place), rows["gene_b"].map(place), strict=True))
+    # a common neighbour joins parts of the graph that no edge does
+    direct = rows["hops"].to_numpy() == 1
+    weights = np.where(direct, rows["weight"].to_numpy(float), 0.0)
+    graph = igraph.Graph(n=len(genes), edges=ends)
+    graph.vs["name"], graph.es["weight"], graph.es["hops"] = genes, list(weights), list(rows["hops"])
+    tree = graph.spanning_tree(weights=list(-weights), return_tree=False)
+    others = [edge for edge in np.flatnonzero(direct) if edge not in set(tree)]
+    kept = sorted({*tree, *others[: max(EDGES * len(genes) - len(tree), 0)]})
+    return graph.subgraph_edges([int(edge) for edge in kept], delete_vertices=False)
 
 
-def _draw(ax: Axes, graph: Any, betweenness: pd.Series) -> None:
+def _draw(ax: Axes, graph: Graph, betweenness: pd.Series) -> None:
     """Draw a graph: widths of edges by weight, sizes of genes by centrality."""
     from matplotlib.patheffects import withStroke
 
     from panscape.plot.style import INK, plain_text
 
     genes, halo = list(betweenness.index), [withStroke(linewidth=1.4, foreground="white")]
-    at = _places(graph, genes)
-    edges = list(graph.edges(data=True))
-    weights = [edge["weight"] for _, _, edge in edges if edge["hops"] == 1]
+    xy = _places(graph)
+    weights = [edge["weight"] for edge in graph.es if edge["hops"] == 1]
     low, high = (min(weights), max(weights)) if weights else (0.0, 0.0)
     span = max(high - low, 1e-12)
-    for first, second, edge in edges:
-        ends = np.array([at[first], at[second]]).T
+    for edge in graph.es:
+        ends = xy[[edge.source, edge.target]].T
         if edge["hops"] == 1:
             width = 0.4 + 2.2 * (edge["weight"] - low) / span
             ax.plot(*ends, color=OKABE_ITO[0], linewidth=width, alpha=0.7, zorder=1)
@@ -117,26 +122,20 @@ def _draw(ax: Axes, graph: Any, betweenness: pd.Series) -> None:
             ax.plot(*ends, color="#b8b8b8", linewidth=0.6, linestyle=":", zorder=0)
     central = np.nan_to_num(betweenness.to_numpy(float))
     size = 14 + 55 * central / max(central.max(initial=0), 1e-12)
-    ax.scatter(*np.array([at[gene] for gene in genes]).T, s=size, color=OKABE_ITO[5], zorder=2, linewidths=0)
-    for gene, points in zip(genes, size, strict=True):
+    ax.scatter(*xy.T, s=size, color=OKABE_ITO[5], zorder=2, linewidths=0)
+    for gene, place, points in zip(genes, xy, size, strict=True):
         shift = (0, 2 + np.sqrt(points) / 2)
         ax.annotate(
-            plain_text(gene), at[gene], shift, textcoords="offset points", fontsize=6, color=INK,
+            plain_text(gene), place, shift, textcoords="offset points", fontsize=6, color=INK,
             ha="center", va="bottom", zorder=3, path_effects=halo,
         )  # fmt: skip
     ax.set(xlim=(-1.35, 1.35), ylim=(-1.15, 1.35), xticks=[], yticks=[])
     ax.spines[["left", "bottom"]].set_visible(False)
 
 
-def _places(graph: Any, genes: list[str]) -> dict[str, np.ndarray]:
+def _places(graph: Graph) -> np.ndarray:
     """Return places from -1 to 1 at which distances are those of steps in the graph (Kamada and Kawai)."""
-    import networkx
-
-    if len(genes) < 2:
-        return dict.fromkeys(genes, np.zeros(2))
-    places = networkx.kamada_kawai_layout(graph, weight=None)
-    xy = np.array([places[gene] for gene in genes])
+    xy = np.array(graph.layout_kamada_kawai().coords).reshape(-1, 2)
     xy = xy - (xy.min(axis=0) + xy.max(axis=0)) / 2
     # rounded, so that the last bits of the optimiser's arithmetic move no point
-    xy = np.round(xy / np.maximum(np.abs(xy).max(axis=0), 1e-9), 3)
-    return dict(zip(genes, xy, strict=True))
+    return np.round(xy / np.maximum(np.abs(xy).max(axis=0), 1e-9), 3)

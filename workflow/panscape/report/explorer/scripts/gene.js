@@ -8,7 +8,7 @@ class Panel {
     this.page = element("section", { id: "gene-page", hidden: true, "aria-live": "polite" });
     this.known = new Set([...Object.keys(data.facts), ...(data.genes ? data.genes.names : [])]);
     const sorted = [...this.known].sort();
-    this.search = element("input", { type: "search", id: "gene-search", list: "gene-names", placeholder: "gene", autocomplete: "off" });
+    this.search = element("input", { type: "search", id: "gene-search", list: "gene-names", placeholder: "gene or name of a point", autocomplete: "off" });
     this.list = element("datalist", { id: "gene-names" });
     sorted.forEach((name) => this.list.append(element("option", { value: name })));
     this.lower = new Map(sorted.map((name) => [name.toLowerCase(), name]));
@@ -24,8 +24,17 @@ class Panel {
     const wanted = this.search.value.trim();
     if (!wanted) return;
     const name = this.lower.get(wanted.toLowerCase());
-    this.message.textContent = name ? "" : `No page for ${wanted}: it is none of the ${this.known.size} genes of this report.`;
+    const point = name ? -1 : this.view.map.names.indexOf(wanted);
+    this.message.textContent = name || point >= 0 ? ""
+      : `Nothing is called ${wanted}: it is none of the ${this.known.size} genes of this report, and no ${this.view.map.noun} of this map.`;
     if (name) this.open(name);
+    if (point >= 0) this.view.select([point]);
+  }
+
+  // Genes to begin with: those that change most along pseudotime.
+  first() {
+    const names = Object.keys(this.data.facts).slice(0, 6);
+    return names.length ? [element("p", { className: "note" }, "Open a gene: ", ...this.listed(names), ".")] : [];
   }
 
   link(name) {
@@ -46,7 +55,7 @@ class Panel {
     if (!indices.length) {
       const some = map.names.length < map.total ? `${shown(map.names.length)} of ${shown(map.total)}` : shown(map.total);
       this.about.replaceChildren(element("p", { className: "note",
-        textContent: `${some} ${map.noun}s. Drag to move, draw a box or choose the wheel to zoom, point at a ${map.noun}, click it or draw around some.` }));
+        textContent: `${some} ${map.noun}s. Drag to move, draw a box or choose the wheel to zoom, point at a ${map.noun}, click it or draw around some.` }), ...this.first());
       return;
     }
     const rows = map.columns.map((column) => [column.name, this.summary(column, indices)]);
