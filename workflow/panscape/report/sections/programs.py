@@ -5,6 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from panscape.report.blocks import Block, Gallery, Heading, Paragraph, table
+from panscape.report.entries import titled
 from panscape.report.format import count, listing, percent, plural
 from panscape.report.results import Results, caption
 
@@ -32,17 +33,6 @@ def placed_genes(results: Results) -> pd.DataFrame:
     """Return the genes that have a place in an entry."""
     rows = results.table(GENES, dtype=_TEXT)
     return rows[rows["entry"].notna() & (rows["entry"] != "")]
-
-
-def names(results: Results) -> dict[str, str]:
-    """Return the gene set that an entry is named after, and its top genes, by entry."""
-    if not results.has(PROGRAMS):
-        return {}
-    rows = results.table(PROGRAMS, dtype=_TEXT).fillna({"name": "", "top_genes": ""})
-    return {
-        row.entry: ": ".join(part for part in (row.name_, row.top_genes) if part)
-        for row in rows.rename(columns={"name": "name_"}).itertuples()
-    }
 
 
 def sentences(results: Results) -> list[str]:
@@ -99,7 +89,12 @@ def blocks(results: Results) -> list[Block]:
         Heading("Programmes"),
         Paragraph(text),
         *_picture(results, SCORES, "Scores by label", "programs_scores"),
-        table(shown, titles=_TITLES, caption="Entries as programmes of genes.", file=PROGRAMS),
+        table(
+            titled(shown.drop(columns="top_genes"), results),
+            titles=_TITLES,
+            caption="Entries as programmes of genes.",
+            file=PROGRAMS,
+        ),
         *_changes(results),
     ]
 
@@ -119,7 +114,7 @@ def _changes(results: Results) -> list[Block]:
     return [
         Heading("Differences between samples"),
         *_picture(results, CHANGED, "Entries that differ between samples", "programs_changes"),
-        table(rows, titles=titles, caption=text, file=CHANGES, limit=results.table_rows),
+        table(titled(rows, results), titles=titles, caption=text, file=CHANGES, limit=results.table_rows),
     ]
 
 
