@@ -23,7 +23,7 @@ def read(values, donors=None, **options):
     [
         ([1, 2, 3] * 2, ()),  # three numbers are not groups
         ([9, 10] * 3, ("9", "10")),
-        (["ko", "Wild_Type"] * 3, ("Wild_Type", "ko")),
+        (["KO", "wild_type"] * 3, ("wild_type", "KO")),
         (["zzz", "wild-type", "wild type"] * 2, ("wild type", "wild-type", "zzz")),
         (["10b", "9"] * 3, ("9", "10b")),
     ],
