@@ -16,6 +16,7 @@ METRICS = ("dot", "cosine", "euclidean")
 SIVAE_KEYS = frozenset(
     [
         "line",
+        "within",
         "bin_cells",
         "min_cells",
         "halves",

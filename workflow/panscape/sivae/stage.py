@@ -28,7 +28,7 @@ def train_job(
     normalisation: str = "depth-log1p",
     logged: Sequence[str] = (),
     fractions: Mapping[str, float] | None = None,
-    depth: float | None = None,
+    depth: Mapping[str, float] | None = None,
     threads: int = 1,
     gpus: int = 0,
     checkpoint: str | Path | None = None,

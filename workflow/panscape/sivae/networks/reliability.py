@@ -17,14 +17,17 @@ COLUMNS = ["line", "model", "source", "parts", "measure", "within", "others", "r
 def check_lines(collection: Collection, settings: NetworkSettings) -> pd.DataFrame:
     """Assess the reliability of each line's network by model, see :func:`reliability`.
 
+    Other lines are those of the same cell type, if lines are divided by type.
+
     Lines with a collapsed siVAE are flagged ``collapsed`` instead.
     """
     tables = []
     for model in settings.models:
-        groups: dict[str, list[int]] = {}
-        for at in range(len(collection.files)):
-            groups.setdefault(collection.parts(at)[1], []).append(at)
-        for source, members in groups.items():
+        groups: dict[tuple[str, str], list[int]] = {}
+        kinds = collection.lines.get("within", pd.Series("", index=collection.lines.index))
+        for at, kind in enumerate(kinds):
+            groups.setdefault((str(kind), collection.parts(at)[1]), []).append(at)
+        for (_, source), members in groups.items():
             tables.append(_check_group(collection, model, source, members, settings).assign(model=model))
     table = pd.concat(tables, ignore_index=True)
     bad = [
