@@ -10,7 +10,7 @@ from panscape.plot import names as names_module
 from panscape.plot.figure_names import title
 from panscape.plot.landscape import ends, find_statistic
 from panscape.plot.maps import is_labels, missing_note, plain_ticks, plot_map
-from panscape.plot.river import first_level, plot_river, river_column
+from panscape.plot.river import partition, plot_river, river_column
 from panscape.plot.spaces import plot_pairs_by_size, plot_spaces
 from panscape.plot.style import save_figure
 from panscape.plot.trajectory import (
@@ -330,16 +330,18 @@ def nested():
 
 
 def test_the_river_counts_no_cell_twice_and_leaves_few_out():
-    assert nested().obs.index[first_level(nested().obs)].tolist() == [
+    assert nested().obs.index[partition(nested().obs)].tolist() == [
         "a-r2-l0-c0", "a-r2-l0-c1", "a-r2-l0-c2", "b-r1-l0-c0",
     ]  # fmt: skip
     fewer = nested().obs.drop(index="a-r2-l0-c0")  # resolution 2 holds half of the cells, so 1 is taken
-    assert "a-r1-l1-c1" in fewer.index[first_level(fewer)]
+    assert "a-r1-l1-c1" in fewer.index[partition(fewer)]
+    small = nested().obs.loc[["a-all", "a-r2-l0-c2", "b-r2-l0-c0"]]  # of a study with one cluster, this one
+    assert small.index[partition(small)].tolist() == ["a-all", "b-r2-l0-c0"]
 
 
 def test_the_river_names_studies_and_labels():
     view = nested()
-    assert river_column(view, ["study", "n_cells", "cell_type"]) == "cell_type"
+    assert river_column(view, ["study", "component", "n_cells", "cell_type"]) == "cell_type"
     assert river_column(View(view.obs.assign(cell_type="x"), view.xy), ["cell_type"]) is None
     fig = plot_river(view, "cell_type")
     assert {"a", "b", "no label", "4 panclusters in order of pseudotime", "cell type"} <= set(texts(fig))

@@ -123,11 +123,11 @@ def _draw(ax: Axes, graph: Graph, betweenness: pd.Series) -> None:
     central = np.nan_to_num(betweenness.to_numpy(float))
     size = 14 + 55 * central / max(central.max(initial=0), 1e-12)
     ax.scatter(*xy.T, s=size, color=OKABE_ITO[5], zorder=2, linewidths=0)
-    for gene, place, points in zip(genes, xy, size, strict=True):
-        shift = (0, 2 + np.sqrt(points) / 2)
+    for gene, place, points, side in zip(genes, xy, size, _sides(xy, genes), strict=True):
+        shift = (0, side * (2 + np.sqrt(points) / 2))
         ax.annotate(
             plain_text(gene), place, shift, textcoords="offset points", fontsize=6, color=INK,
-            ha="center", va="bottom", zorder=3, path_effects=halo,
+            ha="center", va="bottom" if side > 0 else "top", zorder=3, path_effects=halo,
         )  # fmt: skip
     ax.set(xlim=(-1.35, 1.35), ylim=(-1.15, 1.35), xticks=[], yticks=[])
     ax.spines[["left", "bottom"]].set_visible(False)
@@ -139,3 +139,20 @@ def _places(graph: Graph) -> np.ndarray:
     xy = xy - (xy.min(axis=0) + xy.max(axis=0)) / 2
     # rounded, so that the last bits of the optimiser's arithmetic move no point
     return np.round(xy / np.maximum(np.abs(xy).max(axis=0), 1e-9), 3)
+
+
+def _sides(xy: np.ndarray, names: list[str]) -> list[int]:
+    """Return for each point whether its name is above it (1) or, where that hides another, below (-1)."""
+    taken = [(x - 0.05, x + 0.05, y - 0.04, y + 0.04) for x, y in xy]  # the points themselves
+    sides = []
+    for (x, y), name in zip(xy, names, strict=True):
+        half = 0.028 * len(name)
+        boxes = [(x - half, x + half, *sorted((y + 0.06 * side, y + 0.19 * side))) for side in (1, -1)]
+        hidden = [
+            sum(a < right and left < b and c < high and low < d for left, right, low, high in taken)
+            for a, b, c, d in boxes
+        ]
+        best = int(hidden[1] < hidden[0])
+        taken.append(boxes[best])
+        sides.append(1 - 2 * best)
+    return sides

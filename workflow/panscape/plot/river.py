@@ -13,30 +13,31 @@ from panscape.plot.figure_names import PSEUDOTIME
 from panscape.plot.maps import is_labels
 from panscape.plot.palette import categorical
 from panscape.plot.style import DOUBLE, GREY, INK, new_figure, plain_text, style
-from panscape.plot.view import View
+from panscape.plot.view import AS_LABELS, View
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 MIN_LABELS, MAX_LABELS = 2, 24
-COVERED = 0.95  # of the most cells that the first level of any resolution holds
+COVERED = 0.8  # of the most cells that any level holds
 GAP, WIDTH = 0.012, 0.03  # between the bands of a column, in heights of the figure, and the width of a band
 NONE = "no label"
 Spans = dict[str, tuple[float, float]]
-_FIRST_LEVEL = re.compile(r"r(.+)-l0-c\d+")
+_NUMBER = re.compile(r"-c\d+$")
 
 
-def first_level(obs: pd.DataFrame) -> np.ndarray:
-    """Return clusters without a common cell: of each study, the first level of one resolution.
+def partition(obs: pd.DataFrame) -> np.ndarray:
+    """Return clusters without a common cell: of each study, one level of one resolution.
 
-    The resolution is the one with most clusters of those whose first level holds nearly most cells.
+    Of the levels that hold most cells, nearly, the one with most clusters is taken; all cells are a level of
+    their own.
 
     Parameters
     ----------
     obs
-        Clusters, indexed by ``<study>-r<resolution>-l<level>-c<number>``, with study, n_cells and the
-        names, without the study, of clusters with the same cells (`duplicates`).
+        Clusters, indexed by ``<study>-r<resolution>-l<level>-c<number>`` or ``<study>-all``, with study,
+        n_cells and the names, without the study, of clusters with the same cells (`duplicates`).
 
     Returns
     -------
@@ -46,29 +47,28 @@ def first_level(obs: pd.DataFrame) -> np.ndarray:
     --------
     >>> names = ["a-all", "a-r1-l0-c0", "a-r1-l0-c1", "a-r2-l0-c0"]
     >>> obs = pd.DataFrame({"study": "a", "n_cells": [90, 40, 50, 30], "duplicates": ""}, index=names)
-    >>> first_level(obs)
+    >>> partition(obs)
     array([1, 2])
     """
     sizes, studies = obs["n_cells"].to_numpy(float), obs["study"].astype(str)
     merged = obs.get("duplicates", pd.Series("", obs.index)).astype(object).fillna("").astype(str)
     inside: dict[tuple[str, str], list[int]] = {}
     for at, (name, study, same) in enumerate(zip(obs.index, studies, merged, strict=True)):
-        names = [str(name).removeprefix(f"{study}-"), *same.split(";")]
-        for resolution in {found[1] for one in names if (found := _FIRST_LEVEL.fullmatch(one))}:
-            inside.setdefault((study, resolution), []).append(at)
+        names = [str(name).removeprefix(f"{study}-"), *filter(None, same.split(";"))]
+        for level in {_NUMBER.sub("", one) for one in names}:
+            inside.setdefault((study, level), []).append(at)
     chosen: list[int] = []
     for study in dict.fromkeys(studies):
         held = {key: sizes[rows].sum() for key, rows in inside.items() if key[0] == study}
         full = [key for key, cells in held.items() if cells >= COVERED * max(held.values())]
-        if full:
-            chosen += inside[max(full, key=lambda key: (len(inside[key]), held[key]))]
+        chosen += inside[max(full, key=lambda key: (len(inside[key]), held[key]))]
     return np.array(sorted(chosen), dtype=np.int64)
 
 
 def river_column(view: View, columns: Sequence[str]) -> str | None:
     """Return the first of some columns with 2 to 24 labels of clusters, None if there is none."""
     for column in columns:
-        if column in view.obs and column != "study" and is_labels(view.obs, column):
+        if column in view.obs and column not in AS_LABELS and is_labels(view.obs, column):
             known = view.obs[column].astype(object).dropna().astype(str)
             if MIN_LABELS <= known[known != ""].nunique() <= MAX_LABELS:
                 return column
@@ -113,7 +113,7 @@ def plot_river(view: View, column: str) -> Figure:
 def _arranged(view: View, column: str) -> tuple[pd.DataFrame, pd.Series, list[str]]:
     """Return disjoint clusters in their order, the label of each, and the labels by mean pseudotime."""
     time = pd.Series(view.values(PSEUDOTIME), index=view.obs.index)
-    obs = view.obs.iloc[first_level(view.obs)]
+    obs = view.obs.iloc[partition(view.obs)]
     named = obs[column].notna() & (obs[column].astype(str) != "")
     label, time = obs[column].astype(str).where(named, NONE), time[obs.index]
     of_label = time.groupby(label).mean()

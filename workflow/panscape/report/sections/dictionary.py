@@ -42,6 +42,8 @@ _TITLES = {
     "rho": "ρ of usage",
     "share": "fraction of usage",
     "central": "most central genes",
+    "gene_a": "gene",
+    "gene_b": "gene",
 }
 
 

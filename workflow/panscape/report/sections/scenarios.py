@@ -70,6 +70,7 @@ def networks(results: Results, figure: list[Block]) -> list[Block]:
     tops = [
         table(
             results.table(file, dtype={"gene_a": str, "gene_b": str}).head(_SHOWN),
+            titles={"gene_a": "gene", "gene_b": "gene", "there": "in measured cells there"},
             caption=f"{name}: the pairs that change most.",
             file=file,
         )
