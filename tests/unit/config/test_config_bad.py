@@ -274,6 +274,18 @@ CASES = {
     ),
     "seed below zero": (collection(seed=-1), "seed: found -1 -> write a whole number, at least 0"),
     "seed with a fraction": (collection(seed=1.5), "seed: found 1.5 -> write a whole number, at least 0"),
+    "a number beyond all": (
+        collection(unicoord={"n_epochs": 1e308}),
+        "unicoord.n_epochs: found a number beyond",
+    ),
+    "a number too large": (
+        collection(unicoord={"batch_size": 10**30}),
+        "unicoord.batch_size: found 1e+30 -> write a number between -1e+15 and 1e+15",
+    ),
+    "a whole number of 5,000 digits": (
+        collection(unicoord={"batch_size": 16**4200}),
+        "unicoord.batch_size: found a number beyond 1e+300 -> write",
+    ),
     "a number that is none": (collection(seed=float("nan")), "seed: found nan -> write a finite number"),
     "a date": (
         one(obs={"age": {"value": datetime.date(2024, 1, 1)}}),
