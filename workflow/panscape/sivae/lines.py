@@ -55,6 +55,8 @@ class LineSettings(FromMapping):
         fraction of the median over lines, :data:`panscape.sivae.depth.SHALLOWEST`.
     thinnings
         Number of models of each bin on different thinnings of its cells, over which results are averaged.
+    extra_steps
+        Steps of the models of halves and further thinnings, as a fraction of those of the others, (0, 1].
     models_per_job
         Maximum number of models trained by one job (a line is never split over jobs).
     labels
@@ -72,9 +74,21 @@ class LineSettings(FromMapping):
     halves: bool = True
     equal_depth: bool = True
     min_depth: int | None = None
-    thinnings: int = 1
+    thinnings: int = 2
+    extra_steps: float = 0.33
     models_per_job: int = 16
     labels: str | None = "cell_type"
+
+
+def is_extra(bin_: str) -> bool:
+    """Return whether a bin is a half or a further thinning of another one.
+
+    Examples
+    --------
+    >>> [is_extra(name) for name in ("0", "0-copy-1", "half-a")]
+    [False, True, True]
+    """
+    return bin_ in HALVES or COPY in bin_
 
 
 @dataclass(frozen=True)
@@ -156,7 +170,7 @@ def plan_lines(
                 pd.DataFrame({"line": line, "bin": bin_, "study": study, "cell": chosen})
                 for bin_, chosen in bins.items()
             )
-            whole = [bin_ for bin_ in bins if bin_ not in HALVES and COPY not in bin_]
+            whole = [bin_ for bin_ in bins if not is_extra(bin_)]
             rows.append(
                 {
                     "line": line,
