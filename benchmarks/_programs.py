@@ -92,7 +92,7 @@ def nmf(folder: Path, k: int, seed: int) -> tuple[list[str], list[str], pd.DataF
     values = np.log1p(counts * (np.median(counts.sum(axis=1)) / counts.sum(axis=1, keepdims=True)))
     spread = values.std(axis=0)
     values /= np.where(spread > 0, spread, 1)
-    model = NMF(k, init="nndsvda", random_state=seed, max_iter=300)
+    model = NMF(k, init="nndsvda", random_state=seed, max_iter=100)
     scores = model.fit_transform(values)
     weights = model.components_ / model.components_.sum(axis=0, keepdims=True).clip(1e-12)
     names = [f"component-{at + 1}" for at in range(k)]
