@@ -8,7 +8,7 @@ class Panel {
     this.page = element("section", { id: "gene-page", hidden: true, "aria-live": "polite" });
     this.known = new Set([...Object.keys(data.facts), ...(data.genes ? data.genes.names : [])]);
     const sorted = [...this.known].sort();
-    this.search = element("input", { type: "search", id: "gene-search", list: "gene-names", placeholder: "gene or name of a point", autocomplete: "off" });
+    this.search = element("input", { type: "search", id: "gene-search", list: "gene-names", placeholder: "gene or cluster", autocomplete: "off" });
     this.list = element("datalist", { id: "gene-names" });
     sorted.forEach((name) => this.list.append(element("option", { value: name })));
     this.lower = new Map(sorted.map((name) => [name.toLowerCase(), name]));
