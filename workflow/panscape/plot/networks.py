@@ -122,7 +122,7 @@ def plot_lines(
                 column = phenotype if first is None else first.column
                 drawn = draw_lines(ax, shown, column, flagged) or drawn
                 ax.set_title(
-                    f"{MODEL_TITLES[model]}: {TITLES[kernel]}\n{_verdict(of_kernel, phenotype)}", fontsize=7
+                    f"{MODEL_TITLES[model]}:\n{TITLES[kernel]}\n{_verdict(of_kernel, phenotype)}", fontsize=7
                 )
         if drawn is not None:
             bar = fig.colorbar(drawn, ax=axes.ravel().tolist(), shrink=0.5, aspect=30, pad=0.02)

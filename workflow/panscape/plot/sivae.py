@@ -89,6 +89,15 @@ def draw_lines(
         save_figure(figure, path, formats=formats)
 
 
+TERMS = {
+    "mse": "squared error",
+    "nll": "negative log likelihood",
+    "kl_cells": "KL of cells",
+    "kl_genes": "KL of genes",
+}
+"""Terms of the loss as the figure names them; others by their key."""
+
+
 def plot_training(table: pd.DataFrame) -> Figure:
     """Draw the loss terms of training and held-out cells over the steps, a line per model."""
     from panscape.plot.style import new_figure
@@ -104,7 +113,8 @@ def plot_training(table: pd.DataFrame) -> Figure:
         for _, of_bin in part.groupby(["line", "bin"], sort=False):
             colour = BLUE if split == "train" else ORANGE
             ax.plot(of_bin["step"], of_bin["value"], color=colour, alpha=0.5, linewidth=0.7)
-        ax.set_title(f"{term.replace('_', ' ')}, {'held-out' if split == 'heldout' else 'training'} cells")
+        name = TERMS.get(term, term.replace("_", " "))
+        ax.set_title(f"{name},\n{'held-out' if split == 'heldout' else 'training'} cells")
         ax.set_xlabel("step")
         values = part["value"].to_numpy(float)
         if len(values) > 4:  # the first steps are far off and would flatten the rest
