@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -149,6 +149,8 @@ def plan_lines(
     if clash := sorted(set(columns) & set(COLUMNS) - {"line"}):
         problem = f"the table of lines has a column {clash[0]!r} of its own"
         raise fail(f"studies[].obs.{clash[0]}", problem, f"map it by another name, e.g. {clash[0]}_given")
+    if not settings.equal_depth or set(tables) & set(logged):
+        settings = replace(settings, thinnings=1)  # there is nothing to thin anew
     rows: list[dict[str, Any]] = []
     cells: list[pd.DataFrame] = []
     named = {
@@ -239,7 +241,7 @@ def _share_out(
     bins = {
         f"{bin_}{COPY}{again}" if again else bin_: chosen
         for bin_, chosen in bins.items()
-        for again in range(settings.thinnings if settings.equal_depth else 1)
+        for again in range(settings.thinnings)
     }
     if settings.halves and count == 1:
         half = size // 2
