@@ -180,6 +180,12 @@ SECTION = Section(
     _blocks,
     headline=_headline,
     methods=_methods,
-    references=("unicoord", "guo2017calibration", "sadinle2019sets", "szekely2013energy"),
+    references=(
+        "unicoord",
+        "guo2017calibration",
+        "sadinle2019sets",
+        "szekely2013energy",
+        "korsunsky2019harmony",
+    ),
     optional=True,
 )
