@@ -44,7 +44,7 @@ test-newest: ## read files with the newest anndata and pandas, in .venv-newest (
 
 MUTANTS ?= 5000
 SEED ?= 1
-test-fuzz: $(VENV)/dev.stamp ## read thousands of damaged files and configurations (MUTANTS, SEED): about 15 minutes
+test-fuzz: $(VENV)/dev.stamp ## damage thousands of files and configurations (MUTANTS, SEED) and results of a run: about 25 minutes
 	PANSCAPE_FUZZ=$(MUTANTS) PANSCAPE_FUZZ_SEED=$(SEED) OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/fuzz
 
 test-kernels: $(VENV)/dev.stamp ## run the numerical unit tests once more, as on two other kinds of processor

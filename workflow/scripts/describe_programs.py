@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from panscape.coscape.dictionary.gene_map import gene_map
 from panscape.coscape.dictionary.membership import Membership, place_genes, program_table
 from panscape.coscape.dictionary.names import name_entries
 from panscape.coscape.dictionary.use import label_means
@@ -16,7 +17,7 @@ given, params, output = snakemake.input, snakemake.params, snakemake.output
 saved = read_dictionary(given.dictionary)
 parts = [Membership.from_anndata(files.read_h5ad(path)) for path in given.membership]
 placed, membership = place_genes(parts, saved.genes, saved.names, min_kme=params.settings["min_kme"])
-files.write_tsv(placed, output.genes)
+files.write_tsv(gene_map(membership, placed, saved.names), output.genes)
 files.write_tsv(membership, output.membership)
 low, high = sorted(params.settings["set_sizes"])
 libraries = [

@@ -9,7 +9,7 @@ from panscape.coscape.dictionary.enrich import enrich_genes
 from panscape.coscape.dictionary.fit_stack import learn_stack, stack_elbow, stack_fit
 from panscape.coscape.dictionary.interpret import entry_tables
 from panscape.coscape.dictionary.networks import marker_edges
-from panscape.coscape.dictionary.products import PairIndex
+from panscape.coscape.dictionary.pair_index import PairIndex
 from panscape.coscape.dictionary.settings import DictionarySettings
 from panscape.coscape.dictionary.stack import make_stack
 from panscape.coscape.dictionary.write import SavedDictionary, dictionary_to_anndata, read_dictionary

@@ -92,11 +92,11 @@ def plot_elbow(elbow: pd.DataFrame, used: int) -> Figure:
     """Draw the error, and what each entry explains compared with chance, against the number of entries."""
     from panscape.plot.style import DOUBLE, INK, SINGLE, new_figure, style
 
-    needed = elbow["needed"].iloc[0] if "needed" in elbow else np.nan
+    compared = "needed" in elbow and elbow["needed"].notna().any()
     suggested = elbow.loc[elbow["suggested"], "k"].iloc[0]
     with style():
-        fig = new_figure(SINGLE * 1.3 if np.isnan(needed) else DOUBLE, 2.8)
-        ax = fig.add_subplot(1, 1 if np.isnan(needed) else 2, 1)
+        fig = new_figure(DOUBLE if compared else SINGLE * 1.3, 2.8)
+        ax = fig.add_subplot(1, 2 if compared else 1, 1)
         ax.fill_between(elbow["k"], elbow["error"], elbow["worst_start"], color=BLUE, alpha=0.15, linewidth=0)
         ax.plot(elbow["k"], elbow["error"], "o-", color=BLUE, markersize=3)
         ax.axvline(suggested, color=ORANGE, linestyle="--", linewidth=0.9)
@@ -105,20 +105,25 @@ def plot_elbow(elbow: pd.DataFrame, used: int) -> Figure:
             ax.axvline(used, color=INK, linewidth=0.9)
             ax.text(used, ax.get_ylim()[1], f"\n used: {used}", fontsize=7, va="top")
         ax.set(xlabel="entries", ylabel="unexplained fraction of squares", title="Number of entries")
-        if not np.isnan(needed):
-            _gains(fig.add_subplot(1, 2, 2), elbow, needed)
+        if compared:
+            _gains(fig.add_subplot(1, 2, 2), elbow)
     return fig
 
 
-def _gains(ax: Axes, elbow: pd.DataFrame, needed: float) -> None:
-    above = elbow["gain"].to_numpy() > needed
-    for mask, colour in ((above, BLUE), (~above, "#b8d4e6")):
-        ax.plot(elbow["k"][mask], elbow["gain"][mask], "o", color=colour, markersize=3)
-    ax.axhline(needed, color="#8c8c8c", linewidth=0.9)
-    ax.text(elbow["k"].iloc[-1], needed, "needed", fontsize=7, ha="right", va="bottom")
-    ax.set(
-        xlabel="entry", ylabel="fraction of squares it adds", title="What each entry explains", yscale="log"
-    )
+def _gains(ax: Axes, elbow: pd.DataFrame) -> None:
+    """Draw the gain of each entry, by chance in what is left at it, and what is needed."""
+    above = elbow["gain"].to_numpy() > elbow["needed"].to_numpy()
+    handles = []
+    for mask, colour, name in ((above, BLUE, "above chance"), (~above, "#b8d4e6", "other")):
+        handles += ax.plot(elbow["k"][mask], elbow["gain"][mask], "o", color=colour, markersize=3, label=name)
+    for column, line, name in (("needed", "-", "needed"), ("chance_gain", ":", "by chance")):
+        options = {"linestyle": line, "color": "#6b6b6b", "linewidth": 0.9, "label": name}
+        handles += ax.plot(elbow["k"], elbow[column], drawstyle="steps-mid", **options)
+    ax.legend(handles=handles, loc="upper right", fontsize=7)
+    # an entry of hardly any gain would stretch the axis over many powers of ten
+    low = max(elbow["gain"].min(), elbow["chance_gain"].min() / 10)
+    ax.set(xlabel="entry", ylabel="fraction of squares it adds", yscale="log")
+    ax.set(title="What each entry explains", ylim=(0.6 * low, None))
 
 
 def _panels(count: int, height: float):

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from panscape.coscape.dictionary.settings import DictionarySettings
 from panscape.report.blocks import Block, Fold, Gallery, Heading, Paragraph, table
 from panscape.report.entries import titled, titles
 from panscape.report.format import count, percent, plural
@@ -112,7 +113,7 @@ def _headline(results: Results) -> list[str]:
         f"{' and others' if len(kept) > len(named) else ''}."
     ]
     if len(aside):
-        few = results.settings(FOLDER).get("min_panclusters", 10)
+        few = _least(results)
         verb = "was" if len(aside) == 1 else "were"
         noun = plural(len(aside), "further entry", "further entries")
         sentences.append(f"{noun} that fewer than {few} panclusters use {verb} set aside.")
@@ -131,6 +132,12 @@ def _truth_sentences(results: Results) -> list[str]:
         f"(cosine of their edges at least {RECOVERED}); {alone} of {plural(len(kept), 'entry', 'entries')} "
         "recover none."
     ]
+
+
+def _least(results: Results) -> int:
+    """Return the minimum number of panclusters that use an entry."""
+    settings = DictionarySettings(min_panclusters=results.settings(FOLDER).get("min_panclusters", "auto"))
+    return settings.least_panclusters(int(explained(results)["panclusters"]))
 
 
 def _blocks(results: Results) -> list[Block]:
@@ -155,7 +162,7 @@ def _blocks(results: Results) -> list[Block]:
         ),
     ]
     if len(aside):
-        few = results.settings(FOLDER).get("min_panclusters", 10)
+        few = _least(results)
         text = f"{plural(len(aside), 'entry', 'entries')} set aside: used by fewer than {few} panclusters."
         blocks.append(Paragraph(text, "note"))
     blocks += _pictures(results, "usage-maps", "networks", "usage-labels", "confidence")

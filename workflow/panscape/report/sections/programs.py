@@ -11,9 +11,20 @@ from panscape.report.results import Results, caption
 
 PROGRAMS, GENES = "programs/programs.tsv", "programs/genes.tsv"
 CHANGES = "programs/changes.tsv"
-SCORES, CHANGED = "programs/figures/scores", "programs/figures/changes"
+SCORES, MAP = "programs/figures/scores", "programs/figures/gene-map"
+CHANGED = {
+    "changes": "Entries that differ between samples",
+    "traits": "Entries by traits of samples",
+    "volcano": "Effect and p of every entry",
+}
 FDR = 0.05
-REFERENCES = ("hafemeister2019sctransform", "aibar2017scenic", "langfelder2008wgcna", "kotliar2019cnmf")
+REFERENCES = (
+    "hafemeister2019sctransform",
+    "aibar2017scenic",
+    "langfelder2008wgcna",
+    "kotliar2019cnmf",
+    "mcinnes2018umap",
+)
 _TEXT = dict.fromkeys(
     ("entry", "gene", "kind", "top_genes", "second", "column", "measure", "name", "library"), str
 )
@@ -89,6 +100,7 @@ def blocks(results: Results) -> list[Block]:
         Heading("Programmes"),
         Paragraph(text),
         *_picture(results, SCORES, "Scores by label", "programs_scores"),
+        *_picture(results, MAP, "Map of genes by entry", "programs_gene_map"),
         table(
             titled(shown.drop(columns="top_genes"), results),
             titles=_TITLES,
@@ -113,7 +125,11 @@ def _changes(results: Results) -> list[Block]:
     text = "Entries that differ between samples, by p; smallest p is the least that the samples can attain."
     return [
         Heading("Differences between samples"),
-        *_picture(results, CHANGED, "Entries that differ between samples", "programs_changes"),
+        *(
+            block
+            for name, title in CHANGED.items()
+            for block in _picture(results, f"programs/figures/{name}", title, f"programs_{name}")
+        ),
         table(titled(rows, results), titles=titles, caption=text, file=CHANGES, limit=results.table_rows),
     ]
 
