@@ -25,7 +25,8 @@ def overlap_claims(results: Results) -> list[Claim]:
     return [
         Claim(
             "Panclusters recover known networks better than one resolution or all cells do",
-            f"in {len(holds)} of {plural(len(rows), 'network')}; largest z {best['z']:.1f} ({best['network']})",
+            f"in {len(holds)} of {plural(len(rows), 'network')}; largest z {best['z']:.1f} "
+            f"({best['network']})",
             f"{str(best['best_baseline']).replace('-', ' ')}: z {best['z_baseline']:.1f}",
             "z 0 (rewired graphs)",
             plural(len(rows), "known network"),
