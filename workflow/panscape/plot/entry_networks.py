@@ -104,11 +104,9 @@ def strongest(links: pd.DataFrame, genes: list[str]) -> Graph:
 
 def _draw(ax: Axes, graph: Graph, betweenness: pd.Series) -> None:
     """Draw a graph: widths of edges by weight, sizes of genes by centrality."""
-    from matplotlib.patheffects import withStroke
+    from panscape.plot.style import INK, halo, plain_text
 
-    from panscape.plot.style import INK, plain_text
-
-    genes, halo = list(betweenness.index), [withStroke(linewidth=1.4, foreground="white")]
+    genes = list(betweenness.index)
     xy = _places(graph)
     weights = [edge["weight"] for edge in graph.es if edge["hops"] == 1]
     low, high = (min(weights), max(weights)) if weights else (0.0, 0.0)
@@ -127,7 +125,7 @@ def _draw(ax: Axes, graph: Graph, betweenness: pd.Series) -> None:
         shift = (0, side * (2 + np.sqrt(points) / 2))
         ax.annotate(
             plain_text(gene), place, shift, textcoords="offset points", fontsize=6, color=INK,
-            ha="center", va="bottom" if side > 0 else "top", zorder=3, path_effects=halo,
+            ha="center", va="bottom" if side > 0 else "top", zorder=3, path_effects=halo(),
         )  # fmt: skip
     ax.set(xlim=(-1.35, 1.35), ylim=(-1.15, 1.35), xticks=[], yticks=[])
     ax.spines[["left", "bottom"]].set_visible(False)

@@ -164,7 +164,7 @@ def _span(ends: np.ndarray, called: np.ndarray) -> tuple[float, float]:
 
 def _name(ax: Axes, genes: pd.Series, x: pd.Series, y: pd.Series) -> None:
     """Write names beside points, one above the other where points are close, inside the axes."""
-    from panscape.plot.style import INK, plain_text
+    from panscape.plot.style import INK, halo, plain_text
 
     left, right = ax.get_xlim()
     bottom, top = ax.get_ylim()
@@ -176,7 +176,7 @@ def _name(ax: Axes, genes: pd.Series, x: pd.Series, y: pd.Series) -> None:
         far = across > left + 0.6 * (right - left)
         ax.annotate(
             plain_text(gene), (across, up), (across + (-0.03 if far else 0.03) * (right - left), level),
-            fontsize=5.5, color=INK, va="center", ha="right" if far else "left",
+            fontsize=5.5, color=INK, va="center", ha="right" if far else "left", path_effects=halo(),
             arrowprops={"arrowstyle": "-", "linewidth": 0.3, "color": "#9a9a9a"},
         )  # fmt: skip
 

@@ -195,6 +195,8 @@ def _cells_panel(ax: Axes, scores: np.ndarray, labels: np.ndarray | None) -> Non
 def _genes_panel(
     ax: Axes, loadings: np.ndarray, names: pd.Index, highlight: Mapping[str, Sequence[str]]
 ) -> None:
+    from panscape.plot.style import halo
+
     ax.scatter(*loadings.T, s=3, color=GREY, linewidths=0)
     for (label, members), colour in zip(highlight.items(), COLOURS * 5, strict=False):
         inside = names.isin(list(members))
@@ -204,7 +206,7 @@ def _genes_panel(
     else:
         strongest = np.argsort(-np.square(loadings).sum(axis=1), kind="stable")[:12]
         for gene in _labelled(loadings, strongest):
-            ax.annotate(str(names[gene]), loadings[gene], fontsize=6)
+            ax.annotate(str(names[gene]), loadings[gene], fontsize=6, path_effects=halo())
     ax.axhline(0, color=GREY, linewidth=0.4, zorder=0)
     ax.axvline(0, color=GREY, linewidth=0.4, zorder=0)
     ax.set(xlabel="axis 1 (genes)", ylabel="axis 2 (genes)")
