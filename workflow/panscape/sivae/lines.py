@@ -13,22 +13,13 @@ from panscape import seeds
 from panscape.errors import fail
 from panscape.log import logger
 from panscape.settings import FromMapping, Renamed
+from panscape.sivae.bin_names import COPY, HALVES, is_extra
 from panscape.sivae.depth import OK, with_equal_depth
-from panscape.sivae.line_names import file_names, line_of_cells
+from panscape.sivae.line_names import COLUMNS, OWN_COLUMNS, file_names, line_of_cells
 from panscape.sivae.line_summary import summarise
 from panscape.sivae.settings import SIVAE_KEYS, SIVAE_RENAMED
 
 FEW, UNNAMED = "too few cells", "unnamed"
-HALVES = ("half-a", "half-b")
-"""Bins of a line with one bin only: two models of half its cells each, to see how reliable its network is."""
-COPY = "-copy-"
-"""In the names of further thinnings of a bin: the same cells, thinned anew."""
-COLUMNS = (
-    "line", "name", "within", "n_cells", "n_bins", "bin_cells", "discarded", "depth", "detected",
-    "composition", "thinned_to", "models", "job", "status",
-)  # fmt: skip
-"""Columns of the table of lines besides the study and phenotypes."""
-OWN_COLUMNS = ("study", "n_counts", "n_genes", "mito_share", "ribo_share")
 
 
 @dataclass(frozen=True)
@@ -78,17 +69,6 @@ class LineSettings(FromMapping):
     extra_steps: float = 0.33
     models_per_job: int = 16
     labels: str | None = "cell_type"
-
-
-def is_extra(bin_: str) -> bool:
-    """Return whether a bin is a half or a further thinning of another one.
-
-    Examples
-    --------
-    >>> [is_extra(name) for name in ("0", "0-copy-1", "half-a")]
-    [False, True, True]
-    """
-    return bin_ in HALVES or COPY in bin_
 
 
 @dataclass(frozen=True)
