@@ -336,6 +336,7 @@ rule judge_engines:
         tests="results/{collection}/networks/tests.tsv",
         reliability="results/{collection}/networks/reliability.tsv",
         sets="results/{collection}/networks/modules.tsv",
+        enriched="results/{collection}/networks/gsea.tsv",
         known=rules.score_edges.output.known if config["overlap"]["networks"] else [],
     output:
         engines="results/{collection}/networks/engines.tsv",

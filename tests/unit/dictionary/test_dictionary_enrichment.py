@@ -119,7 +119,7 @@ def test_all_bad_lines_are_told_but_not_endlessly(tmp_path):
 names = st.text(st.characters(blacklist_categories=("Cs", "Cc", "Zs", "Zl", "Zp")), min_size=1, max_size=8)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.dictionaries(names, st.lists(names, min_size=1, max_size=5), min_size=1, max_size=5))
 def test_any_names_survive(tmp_path_factory, sets):
     path = tmp_path_factory.mktemp("gmt") / "any.gmt"

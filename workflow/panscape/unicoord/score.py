@@ -20,6 +20,7 @@ from panscape.unicoord.baselines import (
 )
 from panscape.unicoord.calibrate import reliability
 from panscape.unicoord.cells import Cells
+from panscape.unicoord.changes import change_scores
 from panscape.unicoord.checks import check_split
 from panscape.unicoord.evaluate import classification, confusion, explained_by, label_leak, regression
 from panscape.unicoord.labels import Layout
@@ -85,6 +86,7 @@ def score_model(
     rows += _leaks(model, scored, seed)
     rows += _changes(model, scored, new, space, seed)
     rows += _moves(model, scored, old, learned, seed)
+    rows += change_scores(model, scored, new, learned, old.matrix)
     metrics = pd.DataFrame(rows, columns=COLUMNS)
     return {
         "metrics": metrics,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from panscape.report.blocks import Block, Gallery, Heading, Paragraph, table
+from panscape.report.entries import titled
 from panscape.report.format import count, listing, percent, plural
 from panscape.report.results import Results, caption
 
@@ -43,17 +44,6 @@ def placed_genes(results: Results) -> pd.DataFrame:
     """Return the genes that have a place in an entry."""
     rows = results.table(GENES, dtype=_TEXT)
     return rows[rows["entry"].notna() & (rows["entry"] != "")]
-
-
-def names(results: Results) -> dict[str, str]:
-    """Return the gene set that an entry is named after, and its top genes, by entry."""
-    if not results.has(PROGRAMS):
-        return {}
-    rows = results.table(PROGRAMS, dtype=_TEXT).fillna({"name": "", "top_genes": ""})
-    return {
-        row.entry: ": ".join(part for part in (row.name_, row.top_genes) if part)
-        for row in rows.rename(columns={"name": "name_"}).itertuples()
-    }
 
 
 def sentences(results: Results) -> list[str]:
@@ -111,7 +101,12 @@ def blocks(results: Results) -> list[Block]:
         Paragraph(text),
         *_picture(results, SCORES, "Scores by label", "programs_scores"),
         *_picture(results, MAP, "Map of genes by entry", "programs_gene_map"),
-        table(shown, titles=_TITLES, caption="Entries as programmes of genes.", file=PROGRAMS),
+        table(
+            titled(shown.drop(columns="top_genes"), results),
+            titles=_TITLES,
+            caption="Entries as programmes of genes.",
+            file=PROGRAMS,
+        ),
         *_changes(results),
     ]
 
@@ -135,7 +130,7 @@ def _changes(results: Results) -> list[Block]:
             for name, title in CHANGED.items()
             for block in _picture(results, f"programs/figures/{name}", title, f"programs_{name}")
         ),
-        table(rows, titles=titles, caption=text, file=CHANGES, limit=results.table_rows),
+        table(titled(rows, results), titles=titles, caption=text, file=CHANGES, limit=results.table_rows),
     ]
 
 

@@ -86,7 +86,8 @@ def _blocks(results: Results) -> list[Block]:
         blocks += _shown(pictures, "values")
     blocks += [Heading("Unsupervised coordinates"), Paragraph(_information(results, scored))]
     blocks += [*leaks(scored), *_shown(pictures, "active")]
-    output = [*_shown(pictures, "reconfiguration"), *scenarios.generated(results)]
+    output = [*_shown(pictures, "reconfiguration"), *scenarios.effects(scored)]
+    output += scenarios.generated(results)
     output += [*restored_groups(results), *_shown(pictures, "restoration")]
     output += scenarios.networks(results, _shown(pictures, "networks"))
     blocks += [Heading("Reconfiguration"), Paragraph(_MODEL_OUTPUT), *output] if output else []
@@ -179,6 +180,12 @@ SECTION = Section(
     _blocks,
     headline=_headline,
     methods=_methods,
-    references=("unicoord", "guo2017calibration", "sadinle2019sets", "szekely2013energy"),
+    references=(
+        "unicoord",
+        "guo2017calibration",
+        "sadinle2019sets",
+        "szekely2013energy",
+        "korsunsky2019harmony",
+    ),
     optional=True,
 )

@@ -229,7 +229,8 @@ def score_features(
     Returns
     -------
     AnnData: obs = cells ``study:barcode`` of all studies with study and the mapped standard columns; var =
-    the chosen sets with the columns of the table; X float32 scores, 0 to 1.
+    the chosen sets with the columns of the table and their `genes`, joined by semicolons; X float32
+    scores, 0 to 1.
     """
     import anndata
 
@@ -252,6 +253,7 @@ def score_features(
     obs = obs[["study", *(column for column in SHARED if column in obs)]]
     var = chosen.drop(columns=["selected", "stratum"], errors="ignore")
     var["group"] = var["group"].astype(int)
+    var["genes"] = [";".join(map(str, sets.genes[row.indices])) for row in member]
     if var[CLASS_COLUMNS].isna().all(axis=None):
         var = var.drop(columns=[*CLASS_COLUMNS, "importance"])
     scores = anndata.AnnData(np.vstack(parts), obs=obs, var=var)
