@@ -121,6 +121,8 @@ def test_scores_include_baselines(stage):
         < 0.3 * (table["set platform", "measured", "variance by platform"])
     )
     assert table["set time", "reconfigured", "r of requested and read"] > 0.8
+    assert table["unknown cell_type"].xs("n", level="metric").sum() == (trained.split == "test").sum()
+    assert table["unknown cell_type"].xs("fraction", level="metric").max() < 0.3
     assert not scores["metrics"].duplicated(["task", "model", "metric"]).any()
     assert scores["confusion"].groupby("label")["n"].sum().eq((trained.split == "test").sum()).all()
     assert {"label", "confidence", "accuracy", "n"} <= set(scores["calibration"])
