@@ -161,6 +161,9 @@ def test_a_group_is_restored(stage):
     table = scores.set_index(["model", "metric"])["value"]
     assert table["unicoord", "pcc_of_means"] > 0.97
     assert {"nearest", "linear", "mean"} <= set(scores["model"]) and set(scores["label"]) == {"time"}
+    errors = table.xs("mse_over_linear", level="metric")
+    assert errors["unicoord-local-residual"] < 1.3 * errors["local-linear"]
+    assert table["unicoord-local-residual", "covariance_error"] < table["unicoord", "covariance_error"]
     assert not curve["group"].between(0.4, 0.49).any()
 
 

@@ -41,9 +41,9 @@ def change_scores(
     Rows (task, model, metric, value, null). Tasks: ``effect of <label>``, means over pairs of classes with 30
     test cells on either side, of the model, the mean effect on the class itself in training cells, and the
     pooled shift of all training cells; ``unseen effect of <label>``, means over pairs that were left out of
-    the training cells in turn, of the baselines that the model builds on. `r_of_change` is Pearson's correlation of
-    the change of genes' means with the measured one, `mse_share` the squared error as a fraction of that of
-    no change.
+    the training cells in turn, of the baselines that the model builds on. `r_of_change` is Pearson's
+    correlation of the change of genes' means with the measured one, `mse_share` the squared error as a
+    fraction of that of no change.
     """
     rows: list[tuple] = []
     for interaction in model.interactions.values():

@@ -188,6 +188,7 @@ SECTION = Section(
         "sadinle2019sets",
         "szekely2013energy",
         "korsunsky2019harmony",
+        "cleveland1979",
     ),
     optional=True,
 )

@@ -24,6 +24,7 @@ VALUES = {"r": "r", "mae": "mean error", "rmse": "RMSE", "bias": "bias"}
 RESTORATION = {
     "pcc_of_means": "correlation of means",
     "pcc_of_change": "correlation of change",
+    "mse_over_linear": "squared error over linear",
     "e_distance": "energy distance",
     "covariance_error": "covariance error",
 }
