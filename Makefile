@@ -109,7 +109,7 @@ digests: demo ## run the demo and write the digests of its results to docs/demo.
 clean: ## remove the demo's results and the environment
 	rm -rf $(VENV) .venv-newest results/demo resources/demo logs/demo benchmarks/demo
 
-# a stamp per set of requirements: 227 MB of wheels for the demo, 24 MB more for the tests, 27 MB for the documentation
+# a stamp per set of requirements: 227 MB of wheels for the demo, 24 MB more for the tests, 38 MB for the documentation
 $(VENV)/demo.stamp: envs/requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "panscape needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) --version 2>&1)."; \

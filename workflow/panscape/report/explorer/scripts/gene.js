@@ -61,11 +61,23 @@ class Panel {
     const rows = map.columns.map((column) => [column.name, this.summary(column, indices)]);
     const title = indices.length === 1 ? map.names[indices[0]] : `${indices.length} ${map.noun}s`;
     this.about.replaceChildren(element("h3", { textContent: title }), this.table(rows));
+    if (indices.length === 1 && this.view.at === 0) this.about.append(...this.used(indices[0]));
     const pairs = indices.length === 1 && this.data.pairs[map.names[indices[0]]];
     if (pairs && pairs.length && this.view.at === 0) {
       const items = pairs.map(([a, b, r]) => element("li", {}, this.link(a), " – ", this.link(b), ` ${shown(r)}`));
       this.about.append(element("h4", { textContent: "Strongest pairs" }), element("ol", {}, ...items));
     }
+  }
+
+  // The gene networks that a cluster uses most.
+  used(at) {
+    const usage = this.data.usage;
+    if (!usage) return [];
+    const values = usage.titles.map((title, entry) => [title, decoded(usage, entry, this.view.map.names.length)[at]]);
+    const most = values.filter(([, value]) => value > 0).sort((a, b) => b[1] - a[1]).slice(0, 4);
+    if (!most.length) return [];
+    return [element("h4", { textContent: "Gene networks it uses" }),
+      element("ol", {}, ...most.map(([title, value]) => element("li", { textContent: `${title}: ${shown(value)}` })))];
   }
 
   summary(column, indices) {
