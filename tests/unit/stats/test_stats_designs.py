@@ -166,6 +166,17 @@ def test_samples_limit_regressors_and_controls():
     assert np.isnan(few.rho(rng.normal(size=4))).all()
 
 
+def test_differences_between_strata_count_in_no_variable():
+    rng, strata = np.random.default_rng(8), np.repeat([0, 1, 2], 4)
+    x, c, y = rng.normal(size=(2, 12)), rng.normal(size=12), rng.normal(size=12)
+    away = 100.0 * strata
+    expected = Adjusted(x, None, [c], ["mean"], strata)
+    assert expected.used == 1
+    for rows, control, labels in ((x + away, c, y), (x, c + away, y), (x, c, y + away)):
+        adjusted = Adjusted(rows, None, [control], ["mean"], strata)
+        np.testing.assert_allclose(adjusted.rho(labels), expected.rho(y), atol=1e-12)
+
+
 def test_equal_differences_within_strata_have_equal_ranks():
     assert len(np.unique(aligned(np.array([1.1, 1.2, 2.1, 2.2]), np.array([0, 0, 1, 1])))) == 2
 
