@@ -107,7 +107,10 @@ def draw(shape: str, seed: int, folder: Path) -> tuple[dict[str, set[str]], pd.D
     keys = ("n_genes", "top_per_study", "score", "min_detection")
     options = {key: part[key] for key in keys} | {"exclude": part["exclude_genes"]}
     listed = select_genes(tables, n_cells=cells, species="human", **options)
-    genes = listed.loc[listed["selected"], "gene"].tolist()
+    everywhere = set.intersection(
+        *(set(table.loc[table["n_cells"] > 0, "gene"]) for table in tables.values())
+    )
+    genes = [gene for gene in listed.loc[listed["selected"], "gene"] if gene in everywhere]
     (folder / "genes.txt").write_text("\n".join(genes))
     (folder / "panclust.json").write_text(json.dumps({"min_cells": chosen["panclust"]["min_cells"]}))
     truth = {
