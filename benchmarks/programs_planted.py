@@ -28,6 +28,7 @@ import pandas as pd
 import yaml
 from _planted import ROOT
 from _programs import WITHIN
+from scipy import sparse
 
 SHAPES = ("demo", "overlapping", "negative", "one-study", "within-types")
 SHARED, COUPLED, CLOSE = 3, 0.3, 0.5
@@ -86,11 +87,13 @@ def draw(shape: str, seed: int, folder: Path) -> tuple[dict[str, set[str]], pd.D
         write_study(here, name, raw)
         if merged:
             data = anndata.read_h5ad(raw)
-            data.X = data.X.tolil()
-            for lost, kept in merged.items():
-                data.X[:, data.var_names.get_loc(kept)] += data.X[:, data.var_names.get_loc(lost)]
-            data.X = data.X.tocsr()
-            data[:, ~data.var_names.isin(list(merged))].copy().write_h5ad(raw)
+            left = [gene for gene in data.var_names if gene not in merged]
+            column = pd.Index(left).get_indexer([merged.get(gene, gene) for gene in data.var_names])
+            ones = np.ones(len(column), dtype=np.float32)
+            adds = sparse.csr_matrix((ones, (np.arange(len(column)), column)), shape=(len(column), len(left)))
+            joined = data[:, left].copy()
+            joined.X = (data.X @ adds).tocsr()
+            joined.write_h5ad(raw)
         done = filter_study(
             {**given, "name": name, "path": str(raw)}, folder / f"{name}.h5ad", part, species="human",
             age_unit="days",

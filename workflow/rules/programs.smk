@@ -66,12 +66,11 @@ rule describe_programs:
         dictionary="results/{collection}/dictionary/dictionary.h5ad",
         scores=of_studies("results/{collection}/programs/{study}/scores.h5ad"),
         membership=of_studies("results/{collection}/programs/{study}/membership.h5ad"),
-        gene_sets=config["dictionary"]["gene_sets"],
+        gene_sets=[library["path"] for library in config["dictionary"]["gene_sets"]],
     output:
         genes="results/{collection}/programs/genes.tsv",
         membership="results/{collection}/programs/membership.tsv.gz",
         programs="results/{collection}/programs/programs.tsv",
-        genes="results/{collection}/programs/genes.tsv",
         means="results/{collection}/programs/means.tsv",
     log:
         "logs/{collection}/programs/describe_programs.log",

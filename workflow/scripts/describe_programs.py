@@ -1,14 +1,12 @@
 """Place genes in the entries of the dictionary, name them, and average their scores by label."""
 
-from pathlib import Path
-
 from panscape.coscape.dictionary.gene_map import gene_map
 from panscape.coscape.dictionary.membership import Membership, place_genes, program_table
 from panscape.coscape.dictionary.names import name_entries
 from panscape.coscape.dictionary.use import label_means
 from panscape.coscape.dictionary.write import read_dictionary
 from panscape.data import files
-from panscape.data.gene_sets import read_gene_sets, restrict
+from panscape.data.gene_sets import named_paths, read_gene_sets, restrict
 from panscape.pipeline import job
 
 job.begin(snakemake)
@@ -21,8 +19,8 @@ files.write_tsv(gene_map(membership, placed, saved.names), output.genes)
 files.write_tsv(membership, output.membership)
 low, high = sorted(params.settings["set_sizes"])
 libraries = [
-    restrict(read_gene_sets(path), saved.genes, library=Path(path).stem, min_size=low, max_size=high)
-    for path in given.gene_sets
+    restrict(read_gene_sets(path), saved.genes, library=name, min_size=low, max_size=high)
+    for name, path in named_paths(params.settings["gene_sets"]).items()
 ]
 programs = program_table(parts, placed, saved.names)
 programs = programs.merge(name_entries(placed, saved.names, libraries), on="entry")

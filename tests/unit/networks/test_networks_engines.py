@@ -8,9 +8,10 @@ import pandas as pd
 import pytest
 
 from panscape.data import files
-from panscape.plot.network_effects import _span, draw_effects
+from panscape.plot.network_effects import _span, draw_effects, plot_ends
 from panscape.report.results import Results
 from panscape.report.sections.network_engines import MODELS, engine_blocks
+from panscape.sivae.networks import ends as ends_module
 from panscape.sivae.networks.centrality import BELOW, TEXT
 from panscape.sivae.networks.effects import COLUMNS as EFFECT_COLUMNS
 from panscape.sivae.networks.effects import SET_COLUMNS, effect_tables, set_members
@@ -127,6 +128,19 @@ def test_figures_of_effects(collection, settings, tables, measured):
     assert drawn["hubs"].axes[0].get_xlabel() == r"centrality (case against \$\q\$)"
     empty = draw_effects(measured[0].head(0), tables["genes"], ends.head(0), settings.models)
     assert len(dict(empty)) == 3
+
+
+def test_kept_edges_are_drawn_from_the_file(tmp_path):
+    edges = pd.DataFrame({
+        "set": "1", "phenotype": "2", "model": "sivae", "gene_a": ["3", "4"], "gene_b": "5",
+        "low": [0.5, 0.0], "high": [0.75, 1.0], "change": [0.25, 1.0], "lines_low": 2, "lines_high": 2,
+    })  # fmt: skip
+    files.write_tsv(edges, tmp_path / "ends.tsv")
+    table = files.read_tsv(tmp_path / "ends.tsv", dtype=ends_module.TEXT)
+    pd.testing.assert_frame_equal(table, edges)
+    drawn = plot_ends(table, ["sivae"])
+    alphas = [line.get_alpha() for line in drawn.axes[0].lines if line.get_alpha() is not None]
+    assert alphas == pytest.approx([0.3 + 0.6 * 0.375, 0.9])
 
 
 def test_engines_are_measured_on_these_lines(engines, collection, tables):

@@ -9,8 +9,12 @@ from made_lines import write
 from scipy import sparse
 
 from panscape.config.cross import lines as check_lines_of
+from panscape.data import files
 from panscape.errors import UserError
 from panscape.plot.networks import draw_networks
+from panscape.report.explorer.maps import lines_map
+from panscape.report.results import Results
+from panscape.report.sections.network_lines import networks_of, within_types
 from panscape.simulate.donors import DonorsSettings, donors_study
 from panscape.sivae.baselines import pca
 from panscape.sivae.bins import Bin
@@ -220,3 +224,17 @@ def test_differences_of_composition_are_not_found_within_a_type():
     assert mixed.loc[same, "associated"].sum() >= 8 and divided.loc[same, "associated"].sum() <= 2
     assert divided["called"].drop(["connects", "moves"]).sum() <= 2
     assert divided.loc["connects", "called"] >= 16 and divided.loc["moves", "called"] <= 1
+
+
+def test_the_report_says_that_types_were_compared(divided, tmp_path):
+    collection, _ = divided
+    _, embedding, _ = compare_lines(collection, "neighbours", "sivae", SETTINGS, ["phenotype"], 0)
+    files.write_tsv(embedding, tmp_path / "networks" / "neighbours" / "embedding.tsv")
+    files.write_tsv(collection.lines, tmp_path / "sivae" / "lines.tsv")
+    paths = [path for path in tmp_path.rglob("*") if path.is_file()]
+    config = {"networks": {"kernels": ["neighbours"]}, "sivae": {"within": "cell_type"}}
+    results = Results.of(tmp_path, paths, config)
+    drawn = lines_map(results)
+    assert len(drawn["names"]) == 6 and drawn["title"].endswith("(neighbours, x)")
+    assert "each of its cell types (x and y)" in networks_of(results)
+    assert within_types(results) == " within each cell type"

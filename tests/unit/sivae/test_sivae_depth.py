@@ -1,5 +1,7 @@
 """Lines of equal depth: what is thinned, and what this does to genes whose networks do not change."""
 
+from dataclasses import replace
+
 import anndata
 import numpy as np
 import pandas as pd
@@ -106,6 +108,19 @@ def deep_and_shallow(tmp_path, rng):
     var = pd.DataFrame(index=[f"g{at}" for at in range(30)])
     anndata.AnnData(sparse.csr_matrix(counts), obs, var).write_h5ad(tmp_path / "counts.h5ad")
     return tmp_path / "counts.h5ad", obs, list(var.index)
+
+
+def test_what_cannot_be_thinned_is_modelled_once():
+    tables = {"s": cells_of(a=1000.0, b=4000.0)}
+    counts = {
+        what: len(plan_lines(tables, settings, 0, logged=logged).cells)
+        for what, settings, logged in (
+            ("thinned", SETTINGS, ()),
+            ("logged", SETTINGS, ("s",)),
+            ("as they are", replace(SETTINGS, equal_depth=False), ()),
+        )
+    }
+    assert counts["thinned"] == 2 * counts["logged"] == 2 * counts["as they are"]
 
 
 def test_models_see_cells_of_equal_depth(deep_and_shallow):

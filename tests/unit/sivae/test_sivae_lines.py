@@ -9,11 +9,12 @@ from panscape.data import files
 from panscape.data.counts import CountsWriter
 from panscape.errors import UserError
 from panscape.plot.sivae import draw_lines
+from panscape.sivae.bin_names import is_extra
 from panscape.sivae.collect import collect_tables
 from panscape.sivae.collection import job_cells
 from panscape.sivae.genes import variable_genes
 from panscape.sivae.job import load, read_bins
-from panscape.sivae.lines import LineSettings, is_extra, plan_lines
+from panscape.sivae.lines import LineSettings, plan_lines
 from panscape.sivae.stage import train_job
 from panscape.sivae.values import CellCounts, ValueSettings, prepare_bin
 

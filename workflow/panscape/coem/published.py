@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from panscape.coem.entries import SparseInput
 from panscape.coem.settings import HEADS
 
 MIN_VARIANCE = 1e-4  # lower bound of the posterior variance
@@ -80,9 +81,9 @@ class GatedChannel(nn.Module):
             nn.Linear(features, width), nn.Linear(width, width), nn.Sigmoid()
         )  # fmt: skip
 
-    def forward(self, x: Tensor, batch: Tensor) -> Tensor:
+    def forward(self, seen: SparseInput, batch: Tensor) -> Tensor:
         """Return hidden units (cells x width)."""
-        x = (x - self.centre[batch]) * self.scale
+        x = (seen.dense() - self.centre[batch]) * self.scale
         hidden = self.hidden(x)
         if self.attend is not None:
             return self.attend(hidden)
@@ -109,7 +110,7 @@ class GatedEncoder(nn.Module):
         self.mean, self.spread = nn.Linear(width, dims), nn.Linear(width, dims)
 
     def forward(
-        self, seen: list[Tensor], shown: Tensor, batch: Tensor, extra: Tensor
+        self, seen: list[SparseInput], shown: Tensor, batch: Tensor, extra: Tensor
     ) -> tuple[Tensor, Tensor]:
         """Return mean and log variance lower bound of the posterior variance, each cells x dimensions.
 

@@ -90,7 +90,7 @@ def _json(value: Any, steps: tuple, faults: list[Fault]) -> Any:
     """Return a copy without YAML values that a configuration cannot have.
 
     These are keys that are not text (dropped), dates, nan, infinity and numbers beyond :data:`LARGEST`, whose
-    products with sizes of data need not be finite (replaced by null); a problem is appended to `faults` for each.
+    products with sizes of data need not be finite (replaced by null); `faults` gets a problem for each.
     """
     where = key_path(steps) or "configuration"
     if isinstance(value, dict):

@@ -78,7 +78,7 @@ def plot_curves(curves: pd.DataFrame) -> Figure:
     with style():
         fig = new_figure(DOUBLE, 0.5 + 1.9 * rows)
         axes = [fig.add_subplot(rows, columns, at + 1) for at in range(max(len(networks), 1))]
-        lines = []
+        lines: list = []
         for at, (ax, network) in enumerate(zip(axes, networks, strict=False)):
             part = curves[curves["network"] == network]
             ax.axhspan(-1.96, 1.96, color="#e6e6e6", zorder=0)

@@ -19,7 +19,7 @@ from panscape.errors import fail
 from panscape.log import logger
 from panscape.settings import FromMapping, Renamed
 from panscape.sivae.baselines import Pca
-from panscape.sivae.lines import COPY
+from panscape.sivae.bin_names import COPY
 from panscape.sivae.settings import SIVAE_KEYS, SIVAE_RENAMED, SivaeSettings
 from panscape.sivae.values import CellCounts, Expression, ValueSettings, prepare_bin
 

@@ -1,4 +1,4 @@
-"""Names of lines: as their cells have them, and those of their files."""
+"""Names of lines: as their cells have them, and those of their files and of the columns of their table."""
 
 from __future__ import annotations
 
@@ -14,6 +14,12 @@ from panscape.log import logger
 
 RESERVED = ("jobs", "figures")  # folder names used by the stage
 LONGEST = 200  # characters; 255 bytes are possible, and some files append to the name
+COLUMNS = (
+    "line", "name", "within", "n_cells", "n_bins", "bin_cells", "discarded", "depth", "detected",
+    "composition", "thinned_to", "models", "job", "status",
+)  # fmt: skip
+"""Columns of the table of lines besides the study and phenotypes."""
+OWN_COLUMNS = ("study", "n_counts", "n_genes", "mito_share", "ribo_share")
 
 
 def line_of_cells(table: pd.DataFrame, column: str, within: str | None, study: str) -> pd.DataFrame:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -13,22 +13,13 @@ from panscape import seeds
 from panscape.errors import fail
 from panscape.log import logger
 from panscape.settings import FromMapping, Renamed
+from panscape.sivae.bin_names import COPY, HALVES, is_extra
 from panscape.sivae.depth import OK, with_equal_depth
-from panscape.sivae.line_names import file_names, line_of_cells
+from panscape.sivae.line_names import COLUMNS, OWN_COLUMNS, file_names, line_of_cells
 from panscape.sivae.line_summary import summarise
 from panscape.sivae.settings import SIVAE_KEYS, SIVAE_RENAMED
 
 FEW, UNNAMED = "too few cells", "unnamed"
-HALVES = ("half-a", "half-b")
-"""Bins of a line with one bin only: two models of half its cells each, to see how reliable its network is."""
-COPY = "-copy-"
-"""In the names of further thinnings of a bin: the same cells, thinned anew."""
-COLUMNS = (
-    "line", "name", "within", "n_cells", "n_bins", "bin_cells", "discarded", "depth", "detected",
-    "composition", "thinned_to", "models", "job", "status",
-)  # fmt: skip
-"""Columns of the table of lines besides the study and phenotypes."""
-OWN_COLUMNS = ("study", "n_counts", "n_genes", "mito_share", "ribo_share")
 
 
 @dataclass(frozen=True)
@@ -78,17 +69,6 @@ class LineSettings(FromMapping):
     extra_steps: float = 0.33
     models_per_job: int = 16
     labels: str | None = "cell_type"
-
-
-def is_extra(bin_: str) -> bool:
-    """Return whether a bin is a half or a further thinning of another one.
-
-    Examples
-    --------
-    >>> [is_extra(name) for name in ("0", "0-copy-1", "half-a")]
-    [False, True, True]
-    """
-    return bin_ in HALVES or COPY in bin_
 
 
 @dataclass(frozen=True)
@@ -149,6 +129,8 @@ def plan_lines(
     if clash := sorted(set(columns) & set(COLUMNS) - {"line"}):
         problem = f"the table of lines has a column {clash[0]!r} of its own"
         raise fail(f"studies[].obs.{clash[0]}", problem, f"map it by another name, e.g. {clash[0]}_given")
+    if not settings.equal_depth or set(tables) & set(logged):
+        settings = replace(settings, thinnings=1)  # there is nothing to thin anew
     rows: list[dict[str, Any]] = []
     cells: list[pd.DataFrame] = []
     named = {
@@ -239,7 +221,7 @@ def _share_out(
     bins = {
         f"{bin_}{COPY}{again}" if again else bin_: chosen
         for bin_, chosen in bins.items()
-        for again in range(settings.thinnings if settings.equal_depth else 1)
+        for again in range(settings.thinnings)
     }
     if settings.halves and count == 1:
         half = size // 2

@@ -11,8 +11,9 @@ import pandas as pd
 
 from panscape.data import files
 from panscape.sivae.baselines import pca
+from panscape.sivae.bin_names import is_extra
 from panscape.sivae.job import Read, ReadoutSettings, read_bins, train
-from panscape.sivae.lines import LineSettings, is_extra
+from panscape.sivae.lines import LineSettings
 from panscape.sivae.settings import SivaeSettings
 from panscape.sivae.values import Expression, ValueSettings
 from panscape.sivae.write import write_line

@@ -41,9 +41,9 @@ def change_scores(
     Rows (task, model, metric, value, null). Tasks: ``effect of <label>``, means over pairs of classes with 30
     test cells on either side, of the model, the mean effect on the class itself in training cells, and the
     pooled shift of all training cells; ``unseen effect of <label>``, means over pairs that were left out of
-    the training cells in turn, of the baselines that the model builds on. `r` is Pearson's correlation of
-    the change of genes' means with the measured one, `mse_share` the squared error as a fraction of that of
-    no change.
+    the training cells in turn, of the baselines that the model builds on. `r_of_change` is Pearson's
+    correlation of the change of genes' means with the measured one, `mse_share` the squared error as a
+    fraction of that of no change.
     """
     rows: list[tuple] = []
     for interaction in model.interactions.values():
@@ -55,11 +55,8 @@ def change_scores(
             if table.empty:
                 continue
             for name, part in table.groupby("model", sort=False):
-                values = {key: float(part[key].mean()) for key in METRICS}
-                rows += [
-                    (task, name, key, value, {"r": 0.0, "mse_share": 1.0}[key])
-                    for key, value in values.items()
-                ]
+                rows.append((task, name, "r_of_change", float(part["r"].mean()), 0.0))
+                rows.append((task, name, "mse_share", float(part["mse_share"].mean()), 1.0))
                 rows.append((task, name, "n", float(len(part)), np.nan))
     return rows
 

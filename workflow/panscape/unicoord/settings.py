@@ -217,7 +217,7 @@ class UniCoordSettings(FromMapping):
 
     SECTION: ClassVar[str] = "unicoord"
     BESIDE: ClassVar[frozenset[str]] = frozenset(
-        ["labels", "tables", "label_transfer", "apply", "scenarios", "network_cut", "restore"]
+        ["labels", "tables", "label_transfer", "apply", "scenarios", "network_cut", "restore", "integrate"]
     )
     RENAMED: ClassVar[Mapping[str, Renamed]] = {
         "latent": Renamed("n_latent"),

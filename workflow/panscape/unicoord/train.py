@@ -28,6 +28,7 @@ from panscape.unicoord.loader import MemoryLoader, StreamLoader
 from panscape.unicoord.model import CoordinateSystem
 from panscape.unicoord.module import Network
 from panscape.unicoord.settings import Hierarchy, Label, UniCoordSettings
+from panscape.unicoord.sketch import sketches
 from panscape.unicoord.split import split_cells
 from panscape.unicoord.start import project, start
 from panscape.unicoord.store import CompressedCounts, Scale
@@ -255,6 +256,7 @@ class _Run:
             "what": "UniCoord coordinate system: predicts labels of cells and generates expression from them",
             "cells": count,
             "data_digest": data,
+            "studies": sketches(self.cells),
             "seed": self.seed,
             "criterion": None if criterion is None else float(criterion),
             "versions": versions(["torch", "numpy", "scipy", "scikit-learn"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -94,7 +95,11 @@ def overlap_curves(
             for count in counts
             if count <= graph.n_edges
         ]
-        options = {"rewirings": rewirings, "tries_per_edge": tries_per_edge, "threads": threads}
+        options: dict[str, Any] = {
+            "rewirings": rewirings,
+            "tries_per_edge": tries_per_edge,
+            "threads": threads,
+        }
         if rewired == "known":
             scores = _against_rewired(known, [part for _, part in parts], network.name, seed, **options)
         else:

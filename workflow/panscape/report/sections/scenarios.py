@@ -26,7 +26,7 @@ _MEASURES = {
     "same_sign": "same sign",
     "slope": "measured by predicted",
 }
-_EFFECTS = {"r": "correlation of change", "mse_share": "error", "n": "pairs of classes"}
+_EFFECTS = {"r_of_change": "correlation of change", "mse_share": "error", "n": "pairs of classes"}
 _SHOWN = 10  # pairs of each scenario
 
 

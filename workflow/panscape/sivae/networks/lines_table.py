@@ -10,8 +10,7 @@ import pandas as pd
 from panscape.data.sheets import read_sheet
 from panscape.errors import Problem, UserError, nearest
 from panscape.log import logger
-from panscape.sivae.line_names import slug
-from panscape.sivae.lines import COLUMNS, OWN_COLUMNS
+from panscape.sivae.line_names import COLUMNS, OWN_COLUMNS, slug
 
 WHERE = "networks.phenotypes"
 KEY = "line"

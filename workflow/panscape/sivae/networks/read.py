@@ -13,7 +13,7 @@ from scipy import sparse
 from panscape.data.elements import read_frame
 from panscape.data.files import open_h5, read_csr, read_tsv
 from panscape.errors import fail
-from panscape.sivae.lines import COPY, HALVES
+from panscape.sivae.bin_names import COPY, HALVES
 from panscape.sivae.networks.lines_table import read_lines_table, with_table
 from panscape.sivae.networks.within import of_kind
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from panscape.sivae.lines import is_extra
+from panscape.sivae.bin_names import is_extra
 from panscape.sivae.networks.read import EMBEDDED, Collection
 from panscape.sivae.networks.settings import NetworkSettings
 from panscape.sivae.networks.similarity import linear_cka, neighbour_jaccard
