@@ -5,8 +5,8 @@ VENV := .venv
 BIN := $(abspath $(VENV))/bin
 export PATH := $(BIN):$(PATH)
 
-.PHONY: help demo example example-worm test test-newest test-fuzz test-kernels test-real test-slurm test-conda coverage lint format generated docs \
-  check why init verify digests clean
+.PHONY: help demo example example-worm test bench test-newest test-fuzz test-kernels test-real test-slurm test-conda coverage lint \
+  format generated docs check why init verify digests clean
 
 help: ## say what there is to make
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -60,6 +60,10 @@ test-slurm: $(VENV)/dev.stamp ## run the workflow on a throw-away SLURM cluster 
 
 test-conda: $(VENV)/dev.stamp ## run the workflow with an environment per rule, made by a stand-in for conda
 	PANSCAPE_CONDA=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/conda
+
+CELLS ?= 1000
+bench: $(VENV)/dev.stamp ## print the table of speed: against the last tag and plain ways, and slopes (CELLS: smallest size)
+	$(BIN)/python benchmarks/suite.py --cells $(CELLS)
 
 coverage: $(VENV)/dev.stamp ## run the unit tests and print which share of the library's lines and branches they reach
 	OMP_NUM_THREADS=1 $(BIN)/python -m coverage run -m pytest -q tests/unit

@@ -5,7 +5,7 @@ import pytest
 import torch
 from scipy import stats
 
-from panscape.training.noise import Noise, key, normal_quantiles
+from panscape.training.noise import Draws, Noise, dropout, key, normal_quantiles
 
 CPU = torch.device("cpu")
 WORD = (1 << 64) - 1
@@ -58,3 +58,23 @@ def test_dropout_drops_its_rate(rate):
     assert kept.shape == (1, 400, 500) and set(kept.unique().tolist()) <= {0.0, 1.0}
     error = 4 * np.sqrt(rate * (1 - rate) / kept.numel())
     assert abs(1 - kept.mean().item() - rate) <= error + 1e-5
+
+
+def test_draws_follow_the_generator_of_the_cpu():
+    torch.manual_seed(4)
+    first = [Draws.normal((50, 40), CPU), Draws.normal((50, 40), CPU)]
+    assert not torch.equal(first[0], first[1])
+    torch.manual_seed(4)
+    assert torch.equal(Draws.normal((50, 40), CPU), first[0])
+    drawn = Draws.gumbel((300, 300), CPU).flatten()
+    assert drawn.isfinite().all()
+    assert stats.kstest(drawn[:20_000].numpy(), "gumbel_r").pvalue > 1e-3
+
+
+def test_dropout_keeps_the_mean_and_is_off_outside_training():
+    x = torch.ones(200, 300, requires_grad=True)
+    assert dropout(x, 0.3, False) is x and dropout(x, 0.0, True) is x
+    dropped = dropout(x, 0.3, True)
+    assert abs(dropped.mean().item() - 1) < 0.02
+    dropped.sum().backward()
+    assert torch.equal(x.grad, dropped.detach())

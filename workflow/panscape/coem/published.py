@@ -12,6 +12,7 @@ from torch.nn import functional
 
 from panscape.coem.entries import SparseInput
 from panscape.coem.settings import HEADS
+from panscape.training.layers import Dropout
 
 MIN_VARIANCE = 1e-4  # lower bound of the posterior variance
 
@@ -27,7 +28,7 @@ def block(inputs: int, width: int, dropout: float) -> nn.Sequential:
         Fraction of the outputs dropped in training.
     """
     return nn.Sequential(
-        nn.Linear(inputs, width), nn.LayerNorm(width, eps=1e-4), nn.LeakyReLU(), nn.Dropout(dropout)
+        nn.Linear(inputs, width), nn.LayerNorm(width, eps=1e-4), nn.LeakyReLU(), Dropout(dropout)
     )
 
 
@@ -46,7 +47,7 @@ class Attention(nn.Module):
         super().__init__()
         if width % heads:
             raise ValueError(f"{width} hidden units are not a multiple of {heads} heads")
-        self.heads, self.drop = heads, nn.Dropout(dropout)
+        self.heads, self.drop = heads, Dropout(dropout)
         self.query, self.key, self.value = (nn.Linear(width, width) for _ in range(3))
 
     def forward(self, hidden: Tensor) -> Tensor:

@@ -48,7 +48,6 @@ class Noise:
     def __init__(self, keys: Sequence[int], device: torch.device):
         self.device = device
         self._keys = torch.tensor(keys, dtype=torch.int64).to(device)[:, None]
-        self._steps: dict[int, Tensor] = {}
         self._quantiles: Tensor | None = None
 
     def bits(self, number: int | Tensor, count: int) -> Tensor:
@@ -62,11 +61,9 @@ class Noise:
             How many.
         """
         words = -(-count // PER_WORD)
-        if words not in self._steps:
-            self._steps[words] = torch.arange(1, words + 1, device=self.device) * GOLDEN
         step = _signed((number + 1) * GOLDEN) if isinstance(number, int) else (number + 1) * GOLDEN
         state = _mixed(self._keys + step)
-        return _mixed(state + self._steps[words]).view(torch.int16)[:, :count]
+        return _mixed(state + _counters(words, self.device)).view(torch.int16)[:, :count]
 
     def kept(self, number: int | Tensor, shape: Sequence[int], rate: float) -> Tensor:
         """Return 1 with probability 1 - `rate` and else 0, float32, (M, *shape), for dropout.
@@ -92,6 +89,11 @@ class Noise:
         bits = self.bits(number, math.prod(shape))
         place = bits.to(torch.int32) + LEVELS // 2
         return self._quantiles.index_select(0, place.reshape(-1)).reshape(len(bits), *shape)
+
+
+@lru_cache(maxsize=64)
+def _counters(words: int, device: torch.device) -> Tensor:
+    return torch.arange(1, words + 1, device=device) * GOLDEN
 
 
 def _mixed(x: Tensor) -> Tensor:
@@ -128,3 +130,65 @@ def normal_quantiles() -> Tensor:
     shares = (torch.arange(LEVELS, dtype=torch.float64) + 0.5) / LEVELS
     values = torch.special.ndtri(shares)
     return (values / values.square().mean().sqrt()).float()
+
+
+class Draws:
+    """Random numbers of a forward pass, seeded by PyTorch's generator of the CPU and drawn on any device.
+
+    Each call takes one number from the generator, which :func:`panscape.training.loop.fit` seeds at every
+    step, as the step of a :class:`Noise`: a GPU draws the bits that a CPU draws, and nothing is copied.
+
+    Examples
+    --------
+    >>> _ = torch.manual_seed(3)
+    >>> first = Draws.normal((2, 3), torch.device("cpu"))
+    >>> _ = torch.manual_seed(3)
+    >>> torch.equal(first, Draws.normal((2, 3), torch.device("cpu")))
+    True
+    """
+
+    @staticmethod
+    def _noise(device: torch.device) -> tuple[Noise, int]:
+        return _keyless(device), int(torch.randint(1 << 62, ()))
+
+    @staticmethod
+    def normal(shape: Sequence[int], device: torch.device) -> Tensor:
+        """Return standard normal numbers, float32."""
+        noise, number = Draws._noise(device)
+        return noise.normal(number, shape)[0]
+
+    @staticmethod
+    def kept(shape: Sequence[int], rate: float, device: torch.device) -> Tensor:
+        """Return 1 with probability 1 - `rate` and else 0, float32; `rate` in [0, 1)."""
+        noise, number = Draws._noise(device)
+        return noise.kept(number, shape, rate)[0]
+
+    @staticmethod
+    def gumbel(shape: Sequence[int], device: torch.device) -> Tensor:
+        """Return standard Gumbel numbers, float32; the largest of them plus logits draws a class."""
+        noise, number = Draws._noise(device)
+        bits = noise.bits(number, math.prod(shape))[0].reshape(tuple(shape))
+        uniform = (bits.float() + (LEVELS // 2 + 0.5)) / LEVELS
+        return -(-uniform.log()).log()
+
+
+@lru_cache(maxsize=8)
+def _keyless(device: torch.device) -> Noise:
+    return Noise([0], device)
+
+
+def dropout(x: Tensor, rate: float, training: bool) -> Tensor:
+    """Return `x` with a fraction of its values set to 0 and the others scaled to keep the mean.
+
+    Parameters
+    ----------
+    x
+        Values.
+    rate
+        Dropout rate, in [0, 1).
+    training
+        Otherwise `x` is returned as it is.
+    """
+    if not training or not rate:
+        return x
+    return x * Draws.kept(x.shape, rate, x.device).div_(1 - rate)
