@@ -5,8 +5,8 @@ VENV := .venv
 BIN := $(abspath $(VENV))/bin
 export PATH := $(BIN):$(PATH)
 
-.PHONY: help demo example test test-newest test-fuzz test-kernels test-real test-slurm test-conda coverage lint format generated docs \
-  check why init verify digests clean
+.PHONY: help demo example example-worm test bench test-newest test-fuzz test-kernels test-real test-slurm test-conda coverage lint \
+  format generated docs check why init verify digests clean
 
 help: ## say what there is to make
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -22,6 +22,12 @@ example: $(VENV)/demo.stamp ## fetch real cells (islets of people and mice, 16 M
 	$(BIN)/python examples/unpack_islets.py resources/islets
 	$(BIN)/snakemake --quiet reason --configfile examples/islets.yaml --cores $(CORES)
 	@echo "Open results/islets/report.html"
+
+example-worm: $(VENV)/demo.stamp ## analyse neurons of the worm embryo, whose file is in the folder named by PANSCAPE_DATA, to the report
+	@test -f "$(PANSCAPE_DATA)/neuro_worm_embryo_packer2019.h5ad" || { echo "PANSCAPE_DATA must name the folder with" \
+	  "neuro_worm_embryo_packer2019.h5ad (examples/worm.yaml says what is in it)"; exit 1; }
+	$(BIN)/snakemake --quiet reason --configfile examples/worm.yaml --cores $(CORES)
+	@echo "Open results/worm/report.html"
 
 test: $(VENV)/dev.stamp ## run the tests
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest
@@ -54,6 +60,10 @@ test-slurm: $(VENV)/dev.stamp ## run the workflow on a throw-away SLURM cluster 
 
 test-conda: $(VENV)/dev.stamp ## run the workflow with an environment per rule, made by a stand-in for conda
 	PANSCAPE_CONDA=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/conda
+
+CELLS ?= 1000
+bench: $(VENV)/dev.stamp ## print the table of speed: against the last tag and plain ways, and slopes (CELLS: smallest size)
+	$(BIN)/python benchmarks/suite.py --cells $(CELLS)
 
 coverage: $(VENV)/dev.stamp ## run the unit tests and print which share of the library's lines and branches they reach
 	OMP_NUM_THREADS=1 $(BIN)/python -m coverage run -m pytest -q tests/unit
@@ -103,7 +113,7 @@ digests: demo ## run the demo and write the digests of its results to docs/demo.
 clean: ## remove the demo's results and the environment
 	rm -rf $(VENV) .venv-newest results/demo resources/demo logs/demo benchmarks/demo
 
-# a stamp per set of requirements: 227 MB of wheels for the demo, 24 MB more for the tests, 27 MB for the documentation
+# a stamp per set of requirements: 227 MB of wheels for the demo, 24 MB more for the tests, 38 MB for the documentation
 $(VENV)/demo.stamp: envs/requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "panscape needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) --version 2>&1)."; \

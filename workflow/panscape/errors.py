@@ -41,7 +41,7 @@ def readable(text: str) -> str:
     Examples
     --------
     >>> len(readable("x" * 5000))
-    529
+    524
     """
     return _LONG.sub(
         lambda match: f"{match[0][:300]}...({len(match[0]):,} characters)...{match[0][-200:]}", text

@@ -231,7 +231,7 @@ def test_held_out_cells_are_judged_by_the_true_divergence(cells):
         plain = task.validate(0)["divergence"]  # the prior is not started: closed form
         module.prior.start(torch.zeros(4, dims), torch.ones(4, dims), torch.full((4,), 0.25))
         torch.testing.assert_close(task.validate(0)["divergence"], plain, rtol=1e-5, atol=1e-4)
-        module.prior.started.fill_(False)
+        module.prior.load_state_dict({**module.prior.state_dict(), "started": torch.tensor(False)})
 
 
 def test_the_prior_becomes_a_mixture_after_the_warm_up(cells, tmp_path):
@@ -331,7 +331,7 @@ def test_what_follows_depth_is_left_to_the_decoder_and_types_of_other_depth_are_
         # share of the variance within types that is along depth
         follows[name] = ((off.T @ within) ** 2).sum() / (within @ within) / (off**2).sum()
         assert accuracy(joint, kind) > 0.95
-    assert follows["with"] < 0.3 < 0.5 < follows["without"]
+    assert follows["with"] < 0.25 < 0.35 < follows["without"]
 
 
 def test_training_takes_one_thread_whatever_the_job_has(cells, monkeypatch):

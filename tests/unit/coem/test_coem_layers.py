@@ -4,9 +4,17 @@ import torch
 from sklearn.mixture import GaussianMixture
 from torch.distributions import Independent, Normal, kl_divergence
 
+from panscape.coem.entries import SparseInput
 from panscape.coem.layers import Channel, Decoder
 from panscape.coem.prior import Prior
 from panscape.coem.published import Attention, GatedChannel, GatedDecoder, GatedEncoder
+
+
+def entries_of(x):
+    """Return a dense input as the encoder takes it."""
+    row, column = x.nonzero(as_tuple=True)
+    start = torch.searchsorted(row, torch.arange(len(x)))
+    return SparseInput(start, row, column, x[row, column], x.shape[1])
 
 
 def gaussian(seed=0, n=6, dims=3):
@@ -123,7 +131,7 @@ def test_a_channel_starts_as_its_loadings():
     x = torch.randn(5, 9, generator=torch.Generator().manual_seed(1))
     centre = torch.tensor([[0.5] * 9, [-1.0] * 9])
     batch = torch.tensor([0, 1, 1, 0, 0])
-    projected, hidden = Channel(loadings, centre, 2.0, 16, 0.0)(x, batch)
+    projected, hidden = Channel(loadings, centre, 2.0, 16, 0.0)(entries_of(x), batch)
     torch.testing.assert_close(projected, (x - centre[batch]) * 2 @ loadings)
     assert hidden.shape == (5, 16) and hidden.isfinite().all()
 
@@ -148,16 +156,16 @@ def test_published_channels_gate_rna_and_attend_in_accessibility():
     batch = torch.tensor([0, 1, 1, 0, 0])
     gated, attending = (GatedChannel(centre, 2.0, 16, 0.0, attention=kind) for kind in (False, True))
     seen = (x - 0.5) * 2
-    torch.testing.assert_close(gated(x, batch), gated.hidden(seen) * gated.gate(seen))
+    torch.testing.assert_close(gated(entries_of(x), batch), gated.hidden(seen) * gated.gate(seen))
     assert ((gated.gate(seen) > 0) & (gated.gate(seen) < 1)).all()
-    torch.testing.assert_close(attending(x, batch), attending.attend(attending.hidden(seen)))
+    torch.testing.assert_close(attending(entries_of(x), batch), attending.attend(attending.hidden(seen)))
     encoder = GatedEncoder([gated, attending], 16, 2, 3)
     shown = torch.tensor([[1.0, 0.0]] * 5)
-    mean, log_variance = encoder([x, x], shown, batch, shown)
+    mean, log_variance = encoder([entries_of(x)] * 2, shown, batch, shown)
     assert mean.shape == log_variance.shape == (5, 3) and (log_variance > np.log(1e-4)).all()
-    other = encoder([x, x + 1], shown, batch, shown)[0]
+    other = encoder([entries_of(x), entries_of(x + 1)], shown, batch, shown)[0]
     torch.testing.assert_close(mean, other)  # what is not shown has no part
-    assert not torch.allclose(mean, encoder([x + 1, x], shown, batch, shown)[0])
+    assert not torch.allclose(mean, encoder([entries_of(x + 1), entries_of(x)], shown, batch, shown)[0])
 
 
 def test_the_published_decoder_is_gated_by_the_component_and_its_zeros_are_the_cells():

@@ -1,10 +1,11 @@
 import numpy as np
 import pytest
-from hypothesis import given
+import torch
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse, stats
 
-from panscape.coem.cells import thinned
+from panscape.coem.entries import SparseInput, split
 from panscape.coem.features import choose_features, choose_likelihood
 from panscape.coem.modality import components, prepare_modality
 from panscape.coem.settings import CoemSettings
@@ -95,20 +96,56 @@ def test_so_many_peaks_are_expected_open_as_are_open(cells):
     np.testing.assert_allclose(expected, modality.depth, rtol=0.01)
 
 
-@given(st.lists(st.integers(0, 40), min_size=1, max_size=30), st.floats(0, 1), st.integers(0, 99))
+def dense(entries, features):
+    out = np.zeros((len(entries.total), features), np.float32)
+    np.add.at(out, (entries.row, entries.column), entries.value)
+    return out
+
+
+@settings(deadline=None)  # the first one compiles
+@given(st.lists(st.integers(0, 40), min_size=2, max_size=30), st.floats(0, 1), st.integers(0, 99))
 def test_thinned_counts_add_up(values, share, seed):
-    counts = sparse.csr_matrix(np.array([values], dtype=np.float32))
-    kept, held = thinned(counts, share, np.random.default_rng(seed))
-    assert ((kept + held) != counts).nnz == 0
-    assert (kept.data >= 0).all() and (held.data >= 0).all()
+    counts = sparse.csr_matrix(np.array([values, values[::-1]], dtype=np.float32))
+    rows = np.array([1, 0, 1])
+    parts = split(counts, rows, np.full(3, share), np.random.default_rng(seed))
+    kept, held = (dense(part, len(values)) for part in parts)
+    np.testing.assert_array_equal(kept + held, counts[rows].toarray())
+    for part, whole in zip(parts, (kept, held), strict=True):
+        assert (part.value > 0).all() and (np.diff(part.start) == (whole > 0).sum(1)).all()
+        np.testing.assert_array_equal(part.total, whole.sum(1))
+        assert part.start[0] == 0 and part.start[-1] == len(part.row) == len(part.column)
 
 
 def test_the_parts_of_thinned_poisson_counts_tell_nothing_of_each_other():
     random = np.random.default_rng(0)
     counts = sparse.csr_matrix(random.poisson(4.0, (200, 200)).astype(np.float32))
-    kept, held = thinned(counts, 0.3, random)
-    assert held.sum() / counts.sum() == pytest.approx(0.3, abs=0.01)
-    assert abs(np.corrcoef(kept.toarray().ravel(), held.toarray().ravel())[0, 1]) < 0.02
+    fraction = np.where(np.arange(200) % 2, 0.3, 0.6)
+    kept, held = (dense(part, 200) for part in split(counts, np.arange(200), fraction, random))
+    for odd, share in ((0, 0.6), (1, 0.3)):
+        assert held[odd::2].sum() / counts[odd::2].sum() == pytest.approx(share, abs=0.01)
+        assert abs(np.corrcoef(kept[odd::2].ravel(), held[odd::2].ravel())[0, 1]) < 0.03
+    # binomial: variance as well as mean
+    assert np.mean((held - fraction[:, None] * counts.toarray()) ** 2) == pytest.approx(
+        4.0 * (0.3 * 0.7 + 0.6 * 0.4) / 2, rel=0.03
+    )
+
+
+def test_the_sparse_input_of_a_channel_is_the_dense_one():
+    random = np.random.default_rng(1)
+    values = sparse.random(7, 12, 0.3, "csr", np.float32, random)
+    values.data = np.ceil(values.data * 9)
+    entries, _ = split(sparse.csr_matrix(values), np.arange(7), np.zeros(7), random)
+    arrays = (entries.start[:-1], entries.row, entries.column, entries.value)
+    x = SparseInput(*map(torch.from_numpy, arrays), 12)
+    by_feature = torch.randn(12, 3)
+    for weight in (by_feature.T, by_feature.T.contiguous()):
+        results = []
+        for product in (x.times, lambda w: torch.nn.functional.linear(x.dense(), w)):
+            leaf = weight.detach().clone().requires_grad_()
+            out = product(leaf)
+            out.square().sum().backward()
+            results.append((out.detach(), leaf.grad))
+        torch.testing.assert_close(results[0], results[1])
 
 
 @pytest.mark.parametrize(

@@ -356,7 +356,7 @@ values = st.recursive(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(values)
 def test_anything_else_is_a_user_error_never_a_crash(value):
     for raw in (value, {"collection": "x", "studies": value}, collection(preprocess=value), one(obs=value)):
@@ -371,7 +371,7 @@ def test_anything_else_is_a_user_error_never_a_crash(value):
 PATHS = [path for path, _ in walk(schema()) if "[]" not in path and "<" not in path]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.sampled_from(PATHS), values)
 def test_any_value_at_any_key_is_taken_or_refused(path, value):
     raw = collection()
@@ -386,7 +386,7 @@ def test_any_value_at_any_key_is_taken_or_refused(path, value):
         assert error.problems
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.sampled_from(PATHS), st.data())
 def test_a_typo_is_refused_and_named(path, data):
     *sections, key = path.split(".")

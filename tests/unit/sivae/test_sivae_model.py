@@ -159,14 +159,14 @@ def test_elbo_and_mean_weigh_the_genes_divergence_as_they_say():
     for kind in ("elbo", "mean"):
         task = SivaeTask([made_bin(cells=50)], quick(**CLASSIC, kl_feature=kind), 0, CPU)
         v, sd = task.embed_genes()
-        result[kind] = gene_divergence(v, sd, task.settings, task.train.count).item()
+        result[kind] = gene_divergence(v, sd, task.settings, task.count).item()
     assert result["mean"] * 30 == pytest.approx(result["elbo"] * 40, rel=1e-5)  # 40 training cells
 
 
 def test_relevance_is_the_divergence_from_the_best_prior_of_each_dimension():
     task = SivaeTask([made_bin()], quick(gene_prior="relevance", kl_feature="mean"), 0, CPU)
     mean, sd = torch.randn(1, 30, 4), torch.rand(1, 30, 4) + 0.1
-    result = gene_divergence(mean, sd, task.settings, task.train.count).item() * 30
+    result = gene_divergence(mean, sd, task.settings, task.count).item() * 30
 
     def divergence(width):
         posterior = torch.distributions.Normal(mean, sd)

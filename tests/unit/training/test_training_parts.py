@@ -266,3 +266,24 @@ def test_a_full_disk_is_an_error_of_the_system(tmp_path, monkeypatch):
     assert str(tmp_path / "w") in str(error.value)
     with pytest.raises(SafetensorError, match="something else"):
         save("something else")
+
+
+def test_the_fused_optimiser_takes_weights_stored_by_column():
+    results = []
+    for fused, turned in ((False, False), (True, False), (True, True)):
+        start = torch.randn(7, 50, generator=torch.Generator().manual_seed(0))
+        weight = torch.nn.Parameter(start.T.contiguous().T if turned else start.clone())
+        optimiser = AdamW([{"params": [weight], "weight_decay": 0.1}], 0.05, fused=fused)
+        x = torch.randn(9, 50, generator=torch.Generator().manual_seed(1))
+        for step in range(6):
+            if step == 3:  # as after a checkpoint, which has no order of storage
+                saved = {name: value.contiguous() for name, value in optimiser_state(optimiser).items()}
+                optimiser = AdamW([{"params": [weight], "weight_decay": 0.1}], 0.05, fused=fused)
+                load_optimiser_state(optimiser, saved)
+            optimiser.zero_grad()
+            ((x @ weight.T).square().sum() + weight.sum()).backward()
+            optimiser.step()
+        assert weight.is_contiguous() != turned
+        results.append(weight.detach())
+    torch.testing.assert_close(results[1], results[0])
+    torch.testing.assert_close(results[2], results[0])

@@ -7,12 +7,13 @@ from functools import cached_property
 
 import numpy as np
 import torch
-from scipy import sparse
 from torch import Tensor
 
+from panscape.coem.entries import Entries, SparseInput, split
 from panscape.coem.likelihoods import SPARSE, Target
 from panscape.coem.modality import Modality
 from panscape.coem.module import Batch
+from panscape.training.device import moved
 
 SPREAD = 0.8  # relative range of the withheld fraction among cells
 
@@ -102,15 +103,10 @@ class Cells:
         shown = present if shown is None else shown & present
         seen, target, exposure = [], [], []
         for modality in self.modalities:
-            counts = modality.counts[rows]
-            kept, withheld = counts, counts
-            if random is not None and fraction is not None:
-                kept, withheld = thinned(counts, fraction, random)
-            seen.append(self._dense(modality.seen(kept)))
-            target.append(self._target(withheld, modality.likelihood))
-            exposure.append(
-                self._move(modality.exposure(np.asarray(withheld.sum(axis=1)).ravel()), torch.float32)
-            )
+            kept, withheld = self._parts(modality, rows, fraction, random)
+            seen.append(self._seen(modality, kept))
+            target.append(self._target(withheld, modality))
+            exposure.append(self._move(modality.exposure(withheld.total), torch.float32))
         return Batch(
             seen,
             target,
@@ -124,57 +120,33 @@ class Cells:
             1 / thin if thin else 1.0,
         )
 
+    def _parts(
+        self,
+        modality: Modality,
+        rows: np.ndarray,
+        fraction: np.ndarray | None,
+        random: np.random.Generator | None,
+    ) -> tuple[Entries, Entries]:
+        """Return input and target of cells: two parts of their counts, or all as both."""
+        if random is not None and fraction is not None:
+            return split(modality.counts, rows, fraction, random)
+        kept, _ = split(modality.counts, rows, np.zeros(len(rows)), np.random.default_rng(0))
+        return kept, kept
+
     def _move(self, array: np.ndarray, kind: torch.dtype) -> Tensor:
-        return torch.from_numpy(np.ascontiguousarray(array)).to(self.device, kind)
+        return moved(array, self.device, kind)
 
-    def _target(self, counts: sparse.csr_matrix, likelihood: str) -> Target:
-        if likelihood not in SPARSE:
-            return Target(dense=self._dense(counts))
-        counts = counts.copy()
-        counts.eliminate_zeros()
-        row = np.repeat(np.arange(counts.shape[0]), np.diff(counts.indptr))
-        row, column = (self._move(place, torch.int64) for place in (row, counts.indices))
-        return Target(row=row, column=column, value=self._move(counts.data, torch.float32))
+    def _seen(self, modality: Modality, counts: Entries) -> SparseInput:
+        value = modality.encoded(counts.value, counts.column, counts.total[counts.row])
+        start, row, column = (
+            self._move(array, torch.int64) for array in (counts.start[:-1], counts.row, counts.column)
+        )
+        return SparseInput(start, row, column, self._move(value, torch.float32), modality.counts.shape[1])
 
-    def _dense(self, counts: sparse.csr_matrix) -> Tensor:
-        """Return a dense tensor; only nonzero values are copied to the device."""
-        n, p = counts.shape
-        place = np.repeat(np.arange(n, dtype=np.int64) * p, np.diff(counts.indptr)) + counts.indices
-        out = torch.zeros(n * p, device=self.device)
-        out[torch.from_numpy(place).to(self.device)] = torch.from_numpy(counts.data).to(self.device)
-        return out.reshape(n, p)
-
-
-def thinned(
-    counts: sparse.csr_matrix, fraction: float | np.ndarray, random: np.random.Generator
-) -> tuple[sparse.csr_matrix, sparse.csr_matrix]:
-    """Split each count at random into a kept and a withheld part (binomial thinning).
-
-    Given the rate, the two parts of a Poisson count are independent, so one predicts the other by signal
-    alone.
-
-    Parameters
-    ----------
-    counts
-        CSR of whole numbers, cells x features.
-    fraction
-        Probability that a count unit is withheld, in [0, 1]; a scalar or one value per cell.
-    random
-        Random numbers.
-
-    Returns
-    -------
-    Kept and withheld counts, which add up to `counts`.
-    """
-    each = np.broadcast_to(fraction, counts.shape[0]).astype(np.float32)
-    each = np.repeat(each, np.diff(counts.indptr))
-    # most counts are 1, for which comparing a uniform number is ten times as fast as a binomial draw
-    drawn = (random.random(len(each), dtype=np.float32) < each).astype(np.float32)
-    drawn[counts.data == 0] = 0
-    many = np.flatnonzero(counts.data > 1)
-    drawn[many] = random.binomial(counts.data[many].astype(np.int64), each[many])
-    parts = (counts.data - drawn, drawn)
-    kept, withheld = (
-        sparse.csr_matrix((data, counts.indices, counts.indptr), shape=counts.shape) for data in parts
-    )
-    return kept, withheld
+    def _target(self, counts: Entries, modality: Modality) -> Target:
+        row, column = (self._move(array, torch.int64) for array in (counts.row, counts.column))
+        value = self._move(counts.value, torch.float32)
+        if modality.likelihood in SPARSE:
+            return Target(row=row, column=column, value=value)
+        dense = torch.zeros(len(counts.total), modality.counts.shape[1], device=self.device)
+        return Target(dense=dense.index_put_((row, column), value))

@@ -140,7 +140,7 @@ def _gains(
             shown[:, only] = True
         batch = cells.take(part, shown=shown, thin=0.5, random=random)
         means.append(module.encode(batch.seen, batch.shown, batch.batch, batch.label)[0])
-        # the encoder's input is dense and no longer needed
+        # the encoder's input is no longer needed
         blocks.append(replace(batch, seen=[]))
     mean = torch.cat(means)
     gain, shuffled, nll = [], [], []

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from panscape.coem.entries import SparseInput
 from panscape.training.layers import mlp
 
 
@@ -30,15 +31,16 @@ class Channel(nn.Module):
         self.project, self.scale = nn.Linear(features, size), scale
         self.register_buffer("centre", centre, persistent=False)
         with torch.no_grad():
-            self.project.weight.copy_(loadings.T)
+            # stored by feature, so that a sparse input reads whole rows
+            self.project.weight = nn.Parameter(loadings.clone(memory_format=torch.contiguous_format).T)
             self.project.bias.zero_()
         self.hidden = mlp([size, width], norm="layer", dropout=dropout)
 
-    def forward(self, x: Tensor, batch: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, x: SparseInput, batch: Tensor) -> tuple[Tensor, Tensor]:
         """Return projection (cells x components) and hidden units (cells x width)."""
         # the mean is projected once per batch rather than subtracted from every cell
         middle = functional.linear(self.centre, self.project.weight)[batch]
-        projected = (functional.linear(x, self.project.weight) - middle) * self.scale + self.project.bias
+        projected = (x.times(self.project.weight) - middle) * self.scale + self.project.bias
         return projected, self.hidden(projected)
 
 
@@ -65,9 +67,9 @@ class Decoder(nn.Module):
         features = len(profile)
         self.bias = nn.Parameter(profile.log().float())
         self.dims = dims
-        self.weight = nn.Parameter(
-            torch.cat([0.01 * torch.randn(features, dims), torch.zeros(features, depths)], 1)
-        )
+        weight = torch.cat([0.01 * torch.randn(features, dims), torch.zeros(features, depths)], 1)
+        # stored by dimension: the product for its gradient takes half the time of one by feature
+        self.weight = nn.Parameter(weight.T.contiguous().T)
         self.offset = nn.Parameter(offset.clone()) if len(offset) > 1 else None
         self.hidden = nn.Sequential(nn.Linear(dims, width), nn.ReLU()) if width else None
         self.hidden_weight = nn.Parameter(0.001 * torch.randn(features, width)) if width else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -87,11 +88,11 @@ def sparse_log_likelihood(
     """
     if target.row is None or target.column is None or target.value is None:
         raise ValueError("the target is dense")
-    level = exposure.log() - logits.logsumexp(1)
     place = target.row * logits.shape[1] + target.column
-    log_rate = logits.reshape(-1).gather(0, place) + level[target.row]
     value = target.value
     if kind == "nb":
+        level = exposure.log() - logits.logsumexp(1)
+        log_rate = logits.reshape(-1).gather(0, place) + level[target.row]
         theta = log_theta.exp()
         total = ((logits + level[:, None]).exp() + theta).log()
         rest = (theta * (log_theta - total)).sum(1)
@@ -103,8 +104,34 @@ def sparse_log_likelihood(
             - torch.lgamma(nonzero_theta)
             - torch.lgamma(value + 1)
         )
-    elif kind == "poisson":
-        rest, nonzero = -exposure, value * log_rate - torch.lgamma(value + 1)
     else:
-        rest, nonzero = -exposure, torch.log(torch.expm1(log_rate.exp().clamp(1e-8, 60.0)))
+        log_rate = _LogFractions.apply(logits, target.row, place) + exposure.log()[target.row]
+        rest = -exposure
+        if kind == "poisson":
+            nonzero = value * log_rate - torch.lgamma(value + 1)
+        else:
+            nonzero = torch.log(torch.expm1(log_rate.exp().clamp(1e-8, 60.0)))
     return torch.zeros_like(exposure).index_add(0, target.row, nonzero) + rest
+
+
+class _LogFractions(torch.autograd.Function):
+    """Logarithms of the softmax over features at some places, (places,).
+
+    The softmax is made once and becomes the gradient in its own memory; both would otherwise be made several
+    times over, cells x features each, for the few per cent of places that are looked at.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, logits: Tensor, row: Tensor, place: Tensor) -> Tensor:
+        fractions = logits.softmax(1)
+        ctx.fractions, ctx.row, ctx.place = fractions, row, place
+        # a fraction below the smallest number would be 0
+        return fractions.reshape(-1).index_select(0, place).clamp_(min=1e-37).log_()
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
+        (gradient,), fractions = gradients, ctx.fractions
+        ctx.fractions = None  # used up
+        totals = gradient.new_zeros(len(fractions)).index_add_(0, ctx.row, gradient)
+        fractions.mul_(-totals[:, None]).view(-1).index_add_(0, ctx.place, gradient)
+        return fractions, None, None

@@ -83,12 +83,21 @@ class Modality:
 
     def seen(self, counts: sparse.csr_matrix) -> sparse.csr_matrix:
         """Return f(count / depth x weight), sparse: the encoder's input before centring and scaling."""
-        depth = np.maximum(np.asarray(counts.sum(axis=1)).ravel(), 1.0)
+        depth = np.asarray(counts.sum(axis=1)).ravel()
         seen = sparse.csr_matrix(counts, dtype=np.float32, copy=True)
-        seen.data *= (self.weight[seen.indices] / np.repeat(depth, np.diff(seen.indptr))).astype(np.float32)
-        if self.logged:
-            seen.data = np.log1p(seen.data)
+        seen.data = self.encoded(seen.data, seen.indices, np.repeat(depth, np.diff(seen.indptr)))
         return seen
+
+    def encoded(self, counts: np.ndarray, column: np.ndarray, depth: np.ndarray) -> np.ndarray:
+        """Return f(count / depth x weight) of entries, float32.
+
+        Parameters
+        ----------
+        counts, column, depth
+            Count and feature of each entry, and its cell's sum of counts.
+        """
+        values = counts * (self.weight[column] / np.maximum(depth, 1.0)).astype(np.float32)
+        return np.log1p(values) if self.logged else values
 
 
 def prepare_modality(

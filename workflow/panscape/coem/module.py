@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from panscape.coem.entries import SparseInput
 from panscape.coem.layers import Channel, Decoder
 from panscape.coem.likelihoods import Target, log_likelihood, sparse_log_likelihood
 from panscape.coem.modality import Modality
@@ -41,7 +42,7 @@ class Batch:
         Factor that scales the log-likelihood of the target to that of all counts.
     """
 
-    seen: list[Tensor]
+    seen: list[SparseInput]
     target: list[Target]
     exposure: list[Tensor]
     shown: Tensor
@@ -138,7 +139,7 @@ class Module(nn.Module):
             decoder.offset -= shifts @ decoder.weight[:, : self.dims].T
 
     def encode(
-        self, seen: list[Tensor], shown: Tensor, batch: Tensor, label: Tensor | None = None
+        self, seen: list[SparseInput], shown: Tensor, batch: Tensor, label: Tensor | None = None
     ) -> tuple[Tensor, Tensor]:
         """Return mean and log variance of the posterior of z, each cells x dimensions.
 

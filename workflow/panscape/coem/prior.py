@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -31,6 +32,18 @@ class Prior(nn.Module):
         self.means = nn.Parameter(torch.zeros(centroids, dims))
         self.log_variances = nn.Parameter(torch.zeros(centroids, dims))
         self.register_buffer("started", torch.tensor(False))
+        self._mixed: bool | None = None  # `started` without a look at the device
+
+    @property
+    def mixed(self) -> bool:
+        """Whether the mixture has been initialised."""
+        if self._mixed is None:
+            self._mixed = bool(self.started)
+        return self._mixed
+
+    def _load_from_state_dict(self, *given: Any) -> None:
+        super()._load_from_state_dict(*given)
+        self._mixed = None
 
     def start(self, means: Tensor, variances: Tensor, fractions: Tensor) -> None:
         """Initialise the mixture.
@@ -47,6 +60,7 @@ class Prior(nn.Module):
             self.log_variances.copy_(variances.log().clamp(LOWEST, HIGHEST))
             self.logits.copy_(fractions.log())
             self.started.fill_(True)
+            self._mixed = True
 
     def log_joint(self, z: Tensor) -> Tensor:
         """Return log p(z, c), cells x centroids."""
@@ -76,7 +90,7 @@ class Prior(nn.Module):
         label
             Component of each cell, where it is given.
         """
-        if not bool(self.started):
+        if not self.mixed:
             return 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).sum(1)
         if label is not None:
             return self._from_each(mean, log_variance).gather(1, label[:, None])[:, 0]
@@ -106,7 +120,7 @@ class Prior(nn.Module):
         label
             Known component of each cell; the divergence is then from this component.
         """
-        if not bool(self.started) or label is not None:
+        if not self.mixed or label is not None:
             return self.divergence(mean, log_variance, mean, label)
         spread = (0.5 * log_variance).exp()
         draws = [mean + sign * spread * one for one in noise for sign in (1.0, -1.0)]

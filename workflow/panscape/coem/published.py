@@ -10,7 +10,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from panscape.coem.entries import SparseInput
 from panscape.coem.settings import HEADS
+from panscape.training.layers import Dropout
 
 MIN_VARIANCE = 1e-4  # lower bound of the posterior variance
 
@@ -26,7 +28,7 @@ def block(inputs: int, width: int, dropout: float) -> nn.Sequential:
         Fraction of the outputs dropped in training.
     """
     return nn.Sequential(
-        nn.Linear(inputs, width), nn.LayerNorm(width, eps=1e-4), nn.LeakyReLU(), nn.Dropout(dropout)
+        nn.Linear(inputs, width), nn.LayerNorm(width, eps=1e-4), nn.LeakyReLU(), Dropout(dropout)
     )
 
 
@@ -45,7 +47,7 @@ class Attention(nn.Module):
         super().__init__()
         if width % heads:
             raise ValueError(f"{width} hidden units are not a multiple of {heads} heads")
-        self.heads, self.drop = heads, nn.Dropout(dropout)
+        self.heads, self.drop = heads, Dropout(dropout)
         self.query, self.key, self.value = (nn.Linear(width, width) for _ in range(3))
 
     def forward(self, hidden: Tensor) -> Tensor:
@@ -80,9 +82,9 @@ class GatedChannel(nn.Module):
             nn.Linear(features, width), nn.Linear(width, width), nn.Sigmoid()
         )  # fmt: skip
 
-    def forward(self, x: Tensor, batch: Tensor) -> Tensor:
+    def forward(self, seen: SparseInput, batch: Tensor) -> Tensor:
         """Return hidden units (cells x width)."""
-        x = (x - self.centre[batch]) * self.scale
+        x = (seen.dense() - self.centre[batch]) * self.scale
         hidden = self.hidden(x)
         if self.attend is not None:
             return self.attend(hidden)
@@ -109,7 +111,7 @@ class GatedEncoder(nn.Module):
         self.mean, self.spread = nn.Linear(width, dims), nn.Linear(width, dims)
 
     def forward(
-        self, seen: list[Tensor], shown: Tensor, batch: Tensor, extra: Tensor
+        self, seen: list[SparseInput], shown: Tensor, batch: Tensor, extra: Tensor
     ) -> tuple[Tensor, Tensor]:
         """Return mean and log variance lower bound of the posterior variance, each cells x dimensions.
 

@@ -19,9 +19,9 @@ from panscape.coem.module import Module
 from panscape.coem.settings import CoemSettings
 from panscape.training.batches import Batches, held_out
 from panscape.training.best import Best
+from panscape.training.noise import Noise, key
 from panscape.training.optimiser import AdamW
 from panscape.training.state import (
-    generator,
     load_optimiser_state,
     optimiser_state,
     with_prefix,
@@ -65,6 +65,7 @@ class CoemTask:
                 {"params": self.encoder_parameters, "weight_decay": 1e-2},
             ],
             settings.learning_rate,
+            fused=True,
         )
         factor = 2.5 if settings.anneal else 1.0
         self.rates = (factor * settings.learning_rate, settings.learning_rate)
@@ -76,6 +77,8 @@ class CoemTask:
             torch.from_numpy(np.asarray(m.counts.sum(axis=0)).ravel()).to(device, torch.float32)
             for m in cells.modalities
         ]
+        self.noise = Noise([key(seed, "coem", "noise")], device)
+        self.held_noise = Noise([key(seed, "coem", "validation")], device)
         self.best = Best(settings.patience)
         factors = {"rna": settings.rna_weight, "atac": settings.atac_weight}
         self.factors = torch.tensor([factors[m.name] for m in cells.modalities], device=device)
@@ -123,13 +126,8 @@ class CoemTask:
             part = rows[start : start + ROWS]
             batch = self.cells.take(part, thin=self.settings.thinning, random=random)
             likelihoods, _, mean, log_variance = self.module(batch)
-            # always drawn on the CPU, so that every device is evaluated with the same noise
-            noise = torch.randn(
-                DRAWS, *mean.shape, generator=generator(self.seed, "coem", "validation", start)
-            )
-            divergence = self.module.prior.expected_divergence(
-                mean, log_variance, noise.to(mean.device), batch.label
-            )
+            noise = self.held_noise.normal(start, (DRAWS, *mean.shape))[0]
+            divergence = self.module.prior.expected_divergence(mean, log_variance, noise, batch.label)
             loss = divergence - (likelihoods * self.factors).sum(1)
             values = {"loss": loss, "divergence": divergence}
             for name, value in (values | self._named(-likelihoods, mean=False)).items():
@@ -180,10 +178,7 @@ class CoemTask:
             # cells with a single modality keep it
             both = self.cells.present[rows].all(1)
             shown[hidden & both, which[hidden & both]] = False
-        # always drawn on the CPU, so that every device trains on the same noise
-        noise = torch.randn(
-            len(rows), self.module.dims, generator=generator(self.seed, "coem", "noise", number)
-        )
+        noise = self.noise.normal(number, (len(rows), self.module.dims))[0]
         return self.cells.take(rows, shown=shown, thin=self.settings.thinning, random=random, noise=noise)
 
     def _set_rates(self, number: int) -> None:

@@ -65,8 +65,12 @@ class Layers(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the last layer's values."""
+        return self.after_first(self.layers[0](x))
+
+    def after_first(self, x: Tensor) -> Tensor:
+        """Return the last layer's values, given those of the first before its ReLU."""
         for number, layer in enumerate(self.layers):
-            x = layer(x)
+            x = layer(x) if number else x
             if number < self.relus:
                 x = functional.relu(x)
         return x
@@ -107,8 +111,17 @@ class Encoder(nn.Module):
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Return mean and standard deviation, (M, n, K) each."""
-        deep = self.hidden(x)
-        mean = self.mean(deep) if self.direct is None else self.mean(deep) + self.direct(x)
+        if self.direct is None:
+            deep = self.hidden(x)
+            mean = self.mean(deep)
+        else:
+            # one product for all maps of the wide input
+            first = self.hidden.layers[0]
+            maps = torch.cat([first.weight, self.direct.weight], dim=2)
+            both = torch.baddbmm(torch.cat([first.bias, self.direct.bias], dim=2), x, maps)
+            deep, straight = both.split([first.weight.shape[2], self.direct.weight.shape[2]], dim=2)
+            deep = self.hidden.after_first(deep)
+            mean = self.mean(deep) + straight
         return mean, functional.softplus(self.sd(deep)) + MIN_SD
 
     def draw(self, model: int, generator: torch.Generator, inputs: int | None = None) -> None:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-import torch
 from torch import Tensor
 
 from panscape.sivae.module import Sivae
@@ -18,7 +15,7 @@ def weighted(values: Tensor, weight: Tensor) -> Tensor:
     return (values * weight).sum(1)
 
 
-def gene_divergence(mean: Tensor, sd: Tensor, settings: SivaeSettings, cells: Sequence[int]) -> Tensor:
+def gene_divergence(mean: Tensor, sd: Tensor, settings: SivaeSettings, cells: Tensor) -> Tensor:
     """Return the Kullback-Leibler divergence of the genes' posteriors from their prior, (M,).
 
     Parameters
@@ -28,7 +25,7 @@ def gene_divergence(mean: Tensor, sd: Tensor, settings: SivaeSettings, cells: Se
     settings
         `gene_prior` and `kl_feature`, the normalisation.
     cells
-        Number of training cells of each model.
+        Number of training cells of each model, (M,).
     """
     if settings.gene_prior == "relevance":
         # the prior variance of a dimension at its optimum: the mean over genes of E v^2
@@ -38,7 +35,7 @@ def gene_divergence(mean: Tensor, sd: Tensor, settings: SivaeSettings, cells: Se
         divergence = normal_kl(mean, sd).sum((1, 2))
     if settings.kl_feature == "mean":
         return divergence / mean.shape[1]
-    return divergence / torch.tensor(cells, device=mean.device)
+    return divergence / cells
 
 
 def interpretability(module: Sivae, z: Tensor, v: Tensor, batch: Cells, weight: Tensor) -> Tensor:
@@ -61,7 +58,10 @@ def interpretability(module: Sivae, z: Tensor, v: Tensor, batch: Cells, weight: 
     """
     mean = module.linear_mean(z, v, batch.library, batch.covariates)
     if module.settings.likelihood == "nb":
-        nll = -negative_binomial(batch.values, mean, module.dispersion.exp())
-        return weighted(nll.sum(2), weight)
-    error = weighted((batch.values - mean).square().sum(2), weight)
-    return error / 2 if module.settings.interpretability == "half-squared" else error
+        return weighted(-negative_binomial(batch.values, mean, module.dispersion.exp()).sum(2), weight)
+    return squared_error(weighted((batch.values - mean).square().sum(2), weight), module.settings)
+
+
+def squared_error(error: Tensor, settings: SivaeSettings) -> Tensor:
+    """Return the interpretability term of a squared error: the error, or half of it."""
+    return error / 2 if settings.interpretability == "half-squared" else error

@@ -132,27 +132,45 @@ class Sivae(nn.Module):
         y = self.decoder(torch.cat([z, covariates], dim=-1) if covariates.shape[-1] else z)
         return torch.cat([y, z], dim=-1) if self.joined else y
 
-    def times_genes(self, y: Tensor, v: Tensor) -> Tensor:
-        """Return y . W_f of all genes, (M, B, F), with the weights W decoded from `v`.
+    def factors(self, y: Tensor, v: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
+        """Return what y . W_f of all genes is the product of, with the weights W decoded from `v`.
 
-        With `joined` last layers, [y, z] . [W_f, v_f] = y . W_f + z . v_f. The decoder's layers after its one
-        ReLU are linear, so they can be applied to the cells of a batch instead of to all genes, with far
-        fewer operations.
+        The decoder's layers after its one ReLU are linear, so they can be applied to the cells of a batch
+        instead of to all genes, with far fewer operations.
+
+        Parameters
+        ----------
+        y
+            (M, B, H): the cells' last layer.
+        v
+            (M, F, K): the genes' embedding.
+
+        Returns
+        -------
+        Cells (M, B, R), genes (M, F, R) and offsets (M, B, 1): y . W_f is cells . genes_f + offset. With
+        `joined` last layers, [y, z] . [W_f, v_f] = y . W_f + z . v_f, the last K columns of both are z and v.
+        None for an offset of 0.
         """
         if self.settings.linear:
-            return y @ v.transpose(-1, -2)
-        linear = 0.0
-        if self.joined:
-            y, z = y[..., : -v.shape[-1]], y[..., -v.shape[-1] :]
-            linear = z @ v.transpose(-1, -2)
+            return y, v, None
+        latent, embedded = v.shape[-1], v
         layers, relus = self.gene_decoder.layers, self.gene_decoder.relus
         for layer in layers[:relus]:
             v = functional.relu(layer(v))
+        z, y = (y[..., -latent:], y[..., :-latent]) if self.joined else (None, y)
         offset = torch.zeros_like(y[..., :1])
         for layer in reversed(layers[relus:]):
             offset = offset + y @ layer.bias.transpose(-1, -2)
             y = y @ layer.weight.transpose(-1, -2)
-        return y @ v.transpose(-1, -2) + offset + linear
+        if z is None:
+            return y, v, offset
+        return torch.cat([y, z], dim=-1), torch.cat([v, embedded], dim=-1), offset
+
+    def times_genes(self, y: Tensor, v: Tensor) -> Tensor:
+        """Return y . W_f of all genes, (M, B, F), with the weights W decoded from `v` (:meth:`factors`)."""
+        cells, genes, offset = self.factors(y, v)
+        product = cells @ genes.transpose(-1, -2)
+        return product if offset is None else product + offset
 
     def gene_weights(self, v: Tensor) -> tuple[Tensor, Tensor]:
         """Return the weights W decoded from `v`, (M, F, H), and their standard deviation (M, F, 1).
@@ -195,10 +213,12 @@ class Sivae(nn.Module):
             mean = mean + covariates @ self.effects
         if self.settings.likelihood == "nb":
             return Observed(torch.softmax(mean, dim=-1) * library, self.dispersion.exp())
-        return Observed(mean, functional.softplus(self._spread(y)) + MIN_SD)
+        return Observed(mean, self.noise_sd(y))
 
-    def _spread(self, y: Tensor) -> Tensor:
-        return self.spread if self.settings.sigma == "gene" else self.spread(y)
+    def noise_sd(self, y: Tensor) -> Tensor:
+        """Return the standard deviation of Gaussian noise: of the cells, (M, B, 1), or genes, (M, 1, F)."""
+        spread = self.spread if self.settings.sigma == "gene" else self.spread(y)
+        return functional.softplus(spread) + MIN_SD
 
     def linear_mean(self, z: Tensor, v: Tensor, library: Tensor, covariates: Tensor) -> Tensor:
         """Return the mean of the interpretability term, z . v (+ bias, + covariate effects), (M, B, F).

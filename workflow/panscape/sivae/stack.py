@@ -12,16 +12,21 @@ from torch import Tensor
 from panscape.sivae.bins import Bin
 from panscape.sivae.settings import SivaeSettings
 from panscape.training.batches import Batches
+from panscape.training.device import moved
 
 
 @dataclass(frozen=True)
 class Cells:
-    """Cells of all models, padded to equal number, (M, N, ...); `count` is the number per model."""
+    """Cells of all models, padded to equal number, (M, N, ...).
+
+    `squares` (M, N) are sums of squared values over genes, `count` is the number of cells per model.
+    """
 
     inputs: Tensor
     values: Tensor
     covariates: Tensor
     library: Tensor
+    squares: Tensor
     count: tuple[int, ...]
 
     @property
@@ -32,15 +37,25 @@ class Cells:
 
     def take(self, rows: np.ndarray | slice) -> Cells:
         """Return a subset: a slice of all models, or rows of each, (M, B)."""
-        index: tuple[slice | Tensor, slice | Tensor]
         if isinstance(rows, slice):
-            index = (slice(None), rows)
-        else:
-            places = torch.as_tensor(rows, device=self.inputs.device)
-            index = (torch.arange(len(places), device=places.device)[:, None], places)
-        parts = (self.inputs, self.values, self.covariates, self.library)
-        inputs, values, covariates, library = (tensor[index] for tensor in parts)
-        return Cells(inputs, values, covariates, library, self.count)
+            parts = (self.inputs, self.values, self.covariates, self.library, self.squares)
+            inputs, values, covariates, library, squares = (tensor[:, rows] for tensor in parts)
+            return Cells(inputs, values, covariates, library, squares, self.count)
+        return self.picked(moved(rows, self.inputs.device))
+
+    def picked(self, rows: Tensor) -> Cells:
+        """Return rows of each model, int64 (M, B), on the device of the cells."""
+        models, n = self.inputs.shape[:2]
+        # rows of one long table are copied five times as fast as by an index per model
+        flat = (rows + torch.arange(models, device=rows.device)[:, None] * n).reshape(-1)
+
+        def picked(tensor: Tensor) -> Tensor:
+            return tensor.flatten(0, 1).index_select(0, flat).unflatten(0, rows.shape)
+
+        inputs = picked(self.inputs)
+        values = inputs if self.values is self.inputs else picked(self.values)
+        covariates, library, squares = map(picked, (self.covariates, self.library, self.squares))
+        return Cells(inputs, values, covariates, library, squares, self.count)
 
 
 def stack_cells(bins: Sequence[Bin], test: bool, settings: SivaeSettings, device: torch.device) -> Cells:
@@ -71,11 +86,11 @@ def stack_cells(bins: Sequence[Bin], test: bool, settings: SivaeSettings, device
         if settings.likelihood == "nb":
             values[at, : count[at]] = bin_.values[mask]
             library[at, : count[at], 0] = bin_.values[mask].sum(axis=1)
-    moved = torch.from_numpy(inputs).to(device)
-    seen = moved if values is inputs else torch.from_numpy(values).to(device)
-    return Cells(
-        moved, seen, torch.from_numpy(covariates).to(device), torch.from_numpy(library).to(device), count
-    )
+    x = torch.from_numpy(inputs).to(device)
+    observed = x if values is inputs else torch.from_numpy(values).to(device)
+    squares = torch.stack([one.square().sum(1) for one in observed])
+    known, totals = torch.from_numpy(covariates).to(device), torch.from_numpy(library).to(device)
+    return Cells(x, observed, known, totals, squares, count)
 
 
 def batch_orders(bins: Sequence[Bin], count: Sequence[int], size: int, seed: int) -> list[Batches]:

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import torch
 from torch import Tensor
 
 from panscape.sivae.bins import Bin, gene_features
 from panscape.sivae.initialise import as_tensor, start_linear_paths
-from panscape.sivae.losses import gene_divergence, interpretability, weighted
+from panscape.sivae.losses import gene_divergence, interpretability, squared_error, weighted
 from panscape.sivae.module import Sivae, Sizes, normal
+from panscape.sivae.products import by_products, gaussian_terms
 from panscape.sivae.settings import SivaeSettings
 from panscape.sivae.stack import Cells, batch_orders, batch_rows, stack_cells
 from panscape.training.best import Best
+from panscape.training.device import moved
 from panscape.training.distributions import normal_kl
+from panscape.training.noise import Noise, key
 from panscape.training.optimiser import AdamW
 from panscape.training.state import (
     generator,
@@ -64,9 +67,13 @@ class SivaeTask:
                     features = self.features[at, :, : self._widths[at]].cpu().numpy()
                 start_linear_paths(self.module, at, bin_, features)
         self.module.to(device)
-        many = {"fused": True} if device.type == "cuda" else {"foreach": True}
         groups = [{"params": self.module.parameters(), "weight_decay": 0.0}]
-        self.optimiser = AdamW(groups, settings.learning_rate, **many)
+        self.optimiser = AdamW(groups, settings.learning_rate, fused=True)
+        self.noise = {
+            name: Noise([key(seed, "sivae", name, bin_.line, bin_.name) for bin_ in bins], device)
+            for name in ("cells", "genes", "hidden")
+        }
+        self.count = torch.tensor(self.train.count, device=device)
         self.best = Best(settings.patience)
         self.average: dict[str, Tensor] = {}
         self.ends = torch.tensor(settings.n_steps).cumsum(0).tolist()
@@ -113,11 +120,11 @@ class SivaeTask:
     def _average(self, within: int) -> None:
         """Update the moving average of the weights, with a smaller decay in the first steps."""
         kept = min(self.settings.ema, (1 + within) / (10 + within))
-        for name, tensor in self.module.state_dict().items():
-            if name in self.average:
-                self.average[name].lerp_(tensor, 1 - kept)
-            else:
-                self.average[name] = tensor.clone()
+        weights = self.module.state_dict()
+        if not self.average:
+            self.average = {name: tensor.clone() for name, tensor in weights.items()}
+        # the average of the first weights and themselves is themselves
+        torch._foreach_lerp_([self.average[name] for name in weights], list(weights.values()), 1 - kept)
 
     @contextlib.contextmanager
     def averaged(self) -> Iterator[None]:
@@ -137,44 +144,56 @@ class SivaeTask:
         cold = part < 2 or not self.settings.pretrained
         return min(1.0, within / self.settings.warmup_steps) if cold and self.settings.warmup_steps else 1.0
 
-    def _random(self, draw: Callable[..., Tensor], number: int, like: Tensor, name: str) -> Tensor:
-        """Return random numbers of the shape (M, ...) of `like`, from a separate stream per model."""
-        streams = (generator(self.seed, "sivae", name, bin_.line, bin_.name, number) for bin_ in self.bins)
-        return torch.stack([draw(like.shape[1:], generator=stream) for stream in streams]).to(self.device)
+    def _drawn(self, mean: Tensor, sd: Tensor, number: int, name: str) -> Tensor:
+        """Draw from posteriors, (M, n, K), from a separate stream per model."""
+        return mean + sd * self.noise[name].normal(number, mean.shape[1:])
 
     def _cells(self, part: int, within: int, number: int) -> dict[str, Tensor]:
         """Return the loss terms of a batch of cells, with free weights (part 0) or the genes (part 2)."""
         settings, free = self.settings, part == 0
-        rows, weight = batch_rows(self.orders, number)
-        batch = self.train.take(rows)
-        weight = torch.from_numpy(weight).to(self.device)
+        rows, weights = batch_rows(self.orders, number)
+        batch, weight = self.train.take(rows), moved(weights, self.device)
         seen = self._hidden(batch.inputs, number) if settings.input_dropout else batch.inputs
         mean, sd = self.module.encode_cells(seen, batch.covariates)
-        z = mean + sd * self._random(torch.randn, number, mean, "cells")
+        z = self._drawn(mean, sd, number, "cells")
         warm = self._warm(part, within)
         terms = {"kl_cells": warm * weighted(normal_kl(mean, sd).sum(2), weight)}
         v = None
         if settings.gene_wise and not free:
             v_mean, v_sd = self.module.encode_genes(self.features)
-            v = v_mean + v_sd * self._random(torch.randn, number, v_mean, "genes")
-            terms["kl_genes"] = warm * gene_divergence(v_mean, v_sd, settings, self.train.count)
-        y = self.module.last_layer(z, batch.covariates)
-        observed = self.module.observe(y, v, batch.library, batch.covariates, free=free)
-        terms["nll"] = -weighted(self.module.likelihood(batch.values, observed).sum(2), weight)
-        if v is not None and settings.gamma and not settings.linear:
-            terms["interpretability"] = settings.gamma * interpretability(self.module, z, v, batch, weight)
+            v = self._drawn(v_mean, v_sd, number, "genes")
+            terms["kl_genes"] = warm * gene_divergence(v_mean, v_sd, settings, self.count)
+        terms |= self._errors(z, v, batch, weight)
         terms["penalty"] = self.module.penalty(part)
+        return terms
+
+    def _errors(self, z: Tensor, v: Tensor | None, batch: Cells, weight: Tensor) -> dict[str, Tensor]:
+        """Return what a batch's predictions from embeddings of cells and genes cost."""
+        settings, module = self.settings, self.module
+        y = module.last_layer(z, batch.covariates)
+        linear = v is not None and bool(settings.gamma) and not settings.linear
+        if by_products(module):
+            likelihood, error = gaussian_terms(module, y, z, v, batch, linear=linear)
+            terms = {"nll": -weighted(likelihood, weight)}
+            if error is not None:
+                error = squared_error(weighted(error, weight), settings)
+                terms["interpretability"] = settings.gamma * error
+            return terms
+        observed = module.observe(y, v, batch.library, batch.covariates, free=v is None)
+        terms = {"nll": -weighted(module.likelihood(batch.values, observed).sum(2), weight)}
+        if linear:
+            terms["interpretability"] = settings.gamma * interpretability(module, z, v, batch, weight)
         return terms
 
     def _hidden(self, x: Tensor, number: int) -> Tensor:
         """Apply dropout to a batch of the encoder's input."""
         rate = self.settings.input_dropout
-        return x * (self._random(torch.rand, number, x, "hidden") >= rate) / (1 - rate)
+        return self.noise["hidden"].kept(number, x.shape[1:], rate).mul_(x).div_(1 - rate)
 
     def _genes_alone(self, within: int, number: int) -> dict[str, Tensor]:
         """Return the loss terms of the second part: encoded genes explain the free weights."""
         mean, sd = self.module.encode_genes(self.features)
-        v = mean + sd * self._random(torch.randn, number, mean, "genes")
+        v = self._drawn(mean, sd, number, "genes")
         weights, spread = self.module.gene_weights(v)
         log_likelihood = normal(self.module.weights.detach(), weights, spread)
         divergence = normal_kl(mean, sd)

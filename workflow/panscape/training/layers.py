@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 
-from torch import nn
+from torch import Tensor, nn
+
+from panscape.training.noise import dropout
+
+
+class Dropout(nn.Dropout):
+    """Dropout whose masks have equal bits on every device (:class:`panscape.training.noise.Draws`)."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the values, some of them 0 in training."""
+        return dropout(x, self.p, self.training)
 
 
 def mlp(
@@ -47,5 +57,5 @@ def mlp(
             layers.append(norms[norm](after))
         layers.append(nn.ReLU())
         if shares[number - 2]:
-            layers.append(nn.Dropout(shares[number - 2]))
+            layers.append(Dropout(shares[number - 2]))
     return nn.Sequential(*layers)

@@ -134,8 +134,11 @@ def _seeded(function: Any, seed: int, number: int) -> Mapping[str, Tensor]:
 
 
 def _record(history: list[dict[str, Any]], number: int, split: str, terms: Mapping[str, Tensor]) -> None:
-    for term, values in terms.items():
-        values = torch.as_tensor(values).detach().float().cpu().reshape(-1)
+    tensors = {term: torch.as_tensor(values).detach().float().reshape(-1) for term, values in terms.items()}
+    # in one copy: each waits for all that a GPU has still to do
+    copied = torch.cat(list(tensors.values())).cpu() if tensors else torch.empty(0)
+    parts = copied.split([len(values) for values in tensors.values()])
+    for term, values in zip(tensors, parts, strict=True):
         if not values.isfinite().any():
             raise FloatingPointError(f"the {split} loss term {term} is not finite at step {number}")
         history.extend(

@@ -80,11 +80,12 @@ class AdamW:
             states = [self._state[number] for number, _ in used]
             if not used:
                 continue
+            pairs = list(zip(used, states, strict=True))
             adamw(
-                [parameter for _, parameter in used],
-                [parameter.grad for _, parameter in used],
-                [state["exp_avg"] for state in states],
-                [state["exp_avg_sq"] for state in states],
+                [_as_stored(parameter, parameter) for _, parameter in used],
+                [_as_stored(parameter.grad, parameter) for _, parameter in used],
+                [_as_stored(state["exp_avg"], parameter) for (_, parameter), state in pairs],
+                [_as_stored(state["exp_avg_sq"], parameter) for (_, parameter), state in pairs],
                 [],
                 [state["step"] for state in states],
                 foreach=self._foreach,
@@ -110,11 +111,18 @@ class AdamW:
         """Restore a state that :meth:`state_dict` returned."""
         parameters = {number: p for _, part in self._numbered() for number, p in part}
         self._state = {
-            number: {
-                name: value.to(
-                    self._step_device(parameters[number]) if name == "step" else parameters[number].device
-                )
-                for name, value in values.items()
-            }
+            number: {name: self._placed(value, name, parameters[number]) for name, value in values.items()}
             for number, values in state["state"].items()
         }
+
+    def _placed(self, value: Tensor, name: str, parameter: Tensor) -> Tensor:
+        """Return a loaded value on its device and, where it has one per weight, stored as the weights are."""
+        if name == "step":
+            return value.to(self._step_device(parameter))
+        return torch.empty_like(parameter).copy_(value)
+
+
+def _as_stored(tensor: Tensor, parameter: Tensor) -> Tensor:
+    """Return a tensor, or its transpose where the parameter is stored by column; the update copies others."""
+    stored = parameter.is_contiguous() or parameter.ndim != 2 or not parameter.t().is_contiguous()
+    return tensor if stored else tensor.t()

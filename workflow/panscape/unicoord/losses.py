@@ -13,6 +13,7 @@ from panscape.unicoord.labels import Layout
 from panscape.unicoord.settings import UniCoordSettings
 
 _PULL = 0.01  # weight of the confusion: with a larger one the coordinates outrun the discriminator
+_NOTHING = 1e-12  # sum of weights where no cell has the label: its term is 0
 _HUBER = 0.3  # standard deviations beyond which errors of values count linearly
 
 
@@ -66,15 +67,19 @@ def classification(outputs: Tensor, codes: Tensor, weights: Tensor, smoothing: f
     double
         Treat probabilities as logits (released code).
     """
-    there = codes >= 0
-    if not there.any():
-        return outputs.sum() * 0
-    logits = outputs[:, there]
-    if double:
-        logits = functional.softmax(logits, -1)
-    target = codes[there].expand(logits.shape[0], -1)
-    logits, target = logits.reshape(-1, logits.shape[-1]), target.reshape(-1)
-    return functional.cross_entropy(logits, target, weight=weights, label_smoothing=smoothing)
+    logits = functional.softmax(outputs, -1) if double else outputs
+    target = codes.expand(logits.shape[0], -1)
+    # a choice of the labelled cells would have to be known on the host before the next operation
+    total = functional.cross_entropy(
+        logits.reshape(-1, logits.shape[-1]),
+        target.reshape(-1),
+        weight=weights,
+        label_smoothing=smoothing,
+        ignore_index=-1,
+        reduction="sum",
+    )
+    weight = weights[codes.clamp(min=0)] * (codes >= 0)
+    return total / (logits.shape[0] * weight.sum()).clamp(min=_NOTHING)
 
 
 def regression(outputs: Tensor, values: Tensor, huber: bool) -> Tensor:
@@ -92,12 +97,12 @@ def regression(outputs: Tensor, values: Tensor, huber: bool) -> Tensor:
         Use Huber's loss.
     """
     there = values.isfinite()
-    if not there.any():
-        return outputs.sum() * 0
-    predicted, target = outputs[:, there], values[there].expand(outputs.shape[0], -1)
+    target = torch.where(there, values, 0).expand(outputs.shape[0], -1)
     if huber:
-        return 3 * functional.smooth_l1_loss(predicted, target, beta=_HUBER)
-    return (predicted - target).square().mean()
+        errors = 3 * functional.smooth_l1_loss(outputs, target, beta=_HUBER, reduction="none")
+    else:
+        errors = (outputs - target).square()
+    return (errors * there).sum() / (outputs.shape[0] * there.sum()).clamp(min=1)
 
 
 def clustering(features: Tensor, shares: Sequence[Tensor], ratio: float = 0.1) -> Tensor:

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from panscape.training.layers import mlp
+from panscape.training.noise import Draws, dropout
 from panscape.unicoord.labels import Layout
 from panscape.unicoord.settings import UniCoordSettings
 
@@ -52,13 +53,13 @@ class Ensemble(nn.Module):
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Return outputs (M, B, out) and the last hidden layer (M, B, H) of inputs (B, width)."""
         x = x.expand(self.members, *x.shape)
-        h = x if self.plain else functional.dropout(x, self.dropout / 2, self.training)
+        h = x if self.plain else dropout(x, self.dropout / 2, self.training)
         last = len(self.weights) - 2
         for number, (weight, bias) in enumerate(zip(self.weights[:-1], self.biases[:-1], strict=True)):
             h = torch.baddbmm(bias, h, weight)
             h = torch.relu(h) if self.plain else functional.gelu(functional.layer_norm(h, h.shape[-1:]))
             if not (self.plain and number == last):
-                h = functional.dropout(h, self.dropout, self.training)
+                h = dropout(h, self.dropout, self.training)
         out = torch.baddbmm(self.biases[-1], h, self.weights[-1])
         return (out if self.linear is None else out + torch.bmm(x, self.linear)), h
 
@@ -128,26 +129,20 @@ class Network(nn.Module):
         if self.projecting:
             self.register_buffer("axes", torch.zeros(n_genes, components))
             self.register_buffer("scale", torch.ones(n_genes))
-        dropout, hidden = settings.dropout, settings.n_hidden
-        self.ensemble = Ensemble(
-            width,
-            hidden,
-            layout.width,
-            settings.ensemble if self.projecting else 1,
-            dropout,
-            not self.projecting,
-        )
+        rate, hidden = settings.dropout, settings.n_hidden
+        members, plain = (settings.ensemble if self.projecting else 1), not self.projecting
+        self.ensemble = Ensemble(width, hidden, layout.width, members, rate, plain)
         inputs = (width if self.projecting else hidden[-1]) + (layout.width if settings.conditional else 0)
         outputs = 2 * self.continuous + sum(self.free) + (len(layout.values) if settings.kl_supervised else 0)
         self.direct = nn.Linear(inputs, outputs)
         self.bend = None
         if self.projecting:
-            self.bend = mlp((inputs, hidden[-1], outputs), norm="layer", dropout=dropout, last_linear=True)
+            self.bend = mlp((inputs, hidden[-1], outputs), norm="layer", dropout=rate, last_linear=True)
             nn.init.zeros_(self.bend[-1].weight)
         code = layout.width + self.continuous + sum(self.free)
         self.decoder = mlp(
             (code, *settings.n_hidden_decoder), norm="layer" if self.projecting else None,
-            dropout=dropout if self.projecting else _inner(dropout, len(settings.n_hidden_decoder)),
+            dropout=rate if self.projecting else _inner(rate, len(settings.n_hidden_decoder)),
         )  # fmt: skip
         # skip connection of the code, so that the decoder can start as a linear model
         self.last = nn.Linear(settings.n_hidden_decoder[-1] + (code if self.projecting else 0), n_genes)
@@ -245,7 +240,8 @@ class Network(nn.Module):
         parts = []
         for part in logits.split(list(sizes), -1) if sizes else ():
             if draw:
-                parts.append(functional.gumbel_softmax(part, tau=self.settings.temperature))
+                drawn = part + Draws.gumbel(part.shape, part.device)
+                parts.append(functional.softmax(drawn / self.settings.temperature, -1))
             else:
                 parts.append(functional.one_hot(part.argmax(-1), part.shape[-1]).to(part.dtype))
         return torch.cat(parts, -1) if parts else logits[..., :0]
@@ -266,7 +262,7 @@ class Network(nn.Module):
         count = len(self.layout.values)
         values, shares = vote[:, :count], vote[:, count:]
         if draw and log_variance is not None and count:
-            values = values + torch.randn_like(values) * (0.5 * log_variance).exp()
+            values = values + Draws.normal(values.shape, values.device) * (0.5 * log_variance).exp()
         sizes = tuple(label.width for label in self.layout.discrete)
         return torch.cat([values, self.choose((shares + 1e-8).log(), sizes, draw)], -1)
 
@@ -294,7 +290,7 @@ class Network(nn.Module):
             guess = guess.detach()
         labels = torch.where(given, known, guess)
         mean, log_variance, logits, _ = self.posterior(features, hidden, labels)
-        latent = mean + torch.randn_like(mean) * (0.5 * log_variance).exp() if draw else mean
+        latent = mean + Draws.normal(mean.shape, mean.device) * (0.5 * log_variance).exp() if draw else mean
         chosen = self.choose(logits, self.free, draw)
         decoded = self.decode(labels, latent, chosen)
         return Forward(outputs, labels, mean, log_variance, noise, latent, logits, chosen, decoded)

@@ -11,6 +11,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from panscape.training.best import Best
+from panscape.training.device import moved
+from panscape.training.noise import Draws
 from panscape.training.optimiser import AdamW
 from panscape.training.state import load_optimiser_state, optimiser_state, with_prefix, without_prefix
 from panscape.unicoord import losses
@@ -91,12 +93,10 @@ class UniCoordTask:
                 {"params": rest, "weight_decay": 0.0},
             ],
             self.settings.learning_rate,
+            fused=True,
         )
         # with the projecting encoder, labels and the rest share no weights: each keeps its best ones
-        self.best = {
-            "labels": Best(self.settings.patience),
-            "rest": Best(self.settings.patience),
-        }
+        self.best = {name: Best(self.settings.patience) for name in ("labels", "rest")}
 
     def _rate(self, number: int) -> float:
         """Return the learning rate: linear warm-up, then cosine decay to 0."""
@@ -109,10 +109,16 @@ class UniCoordTask:
             self.settings.learning_rate * 0.5 * (1 + math.cos(math.pi * (done - _WARM_UP) / (1 - _WARM_UP)))
         )
 
+    def _chance(self, shape: tuple[int, ...], probability: float) -> Tensor:
+        """Return True with a probability, on the device."""
+        if probability >= 1:
+            return torch.ones(shape, dtype=torch.bool, device=self.device)
+        return Draws.kept(shape, probability, self.device) == 0
+
     def _batch(self, rows: np.ndarray, x: np.ndarray) -> tuple[Tensor, ...]:
         labels = self._targets.rows(rows)
         parts = (x, *codes(labels, self.layout), labels.codes, labels.values)
-        return tuple(torch.from_numpy(part).to(self.device) for part in parts)
+        return tuple(moved(part, self.device) for part in parts)
 
     def step(self, number: int) -> dict[str, Tensor]:
         """Run one optimisation step."""
@@ -122,7 +128,7 @@ class UniCoordTask:
         for group in self.optimiser.param_groups:
             group["lr"] = self._rate(number)
         # all labels of a cell are given to the decoder or none, since one is informative about another
-        forced = given & (torch.rand(len(x), 1) < self.settings.teacher_forcing).to(self.device)
+        forced = given & self._chance((len(x), 1), self.settings.teacher_forcing)
         passed = self.network(x, code, forced, draw=True)
         terms = self.terms(x, passed, class_codes, values, number / max(self.steps, 1))
         terms |= self._extra(number, x, passed, code, given)
@@ -209,12 +215,12 @@ class UniCoordTask:
         positions = self.loader.positions(number)
         pick = torch.randint(graph.shape[1], (len(positions), _NEIGHBOURS)).numpy()
         near = graph[positions[:, None], pick].ravel()
-        other = torch.from_numpy(self.loader.expression(near)).to(self.device)
+        other = moved(self.loader.expression(near), self.device)
         features = network.features(other)
         hidden = network.outputs(features)[1]
         labels = passed.labels.repeat_interleave(_NEIGHBOURS, 0)
         mean, log_variance, _, _ = network.posterior(features, hidden, labels)
-        drawn = mean + torch.randn_like(mean) * (0.5 * log_variance).exp()
+        drawn = mean + Draws.normal(mean.shape, mean.device) * (0.5 * log_variance).exp()
         drawn = drawn.reshape(len(x), _NEIGHBOURS, -1)
         coordinates, neighbour_coordinates = (
             passed.mean[:, None, : settings.diffusion],
@@ -234,9 +240,8 @@ class UniCoordTask:
             x, code, given, class_codes, values = self._batch(rows[part], block.toarray())
             passed = self.network(x, code, torch.zeros_like(given), draw=False)
             terms = self.terms(x, passed, class_codes, values, 1.0)
-            if (
-                self.settings.independence != "none"
-            ):  # a discriminator's loss is not comparable between validations
+            # a discriminator's loss is not comparable between validations
+            if self.settings.independence != "none":
                 terms["independence"] = losses.hsic(passed.mean, code, given) * x.shape[1]
             # with a capacity the term of the loss is the distance from it, not the divergence
             terms["divergence"] = self._divergence(passed)
