@@ -1,11 +1,14 @@
 """Same bytes for every number of threads."""
 
 import threading
+from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
 from threadpoolctl import threadpool_info
 
+from panscape.coscape.landscape import intervals
 from panscape.stats.decomposition import leading_eigen
 from panscape.stats.threads import limited, single_threaded
 
@@ -66,3 +69,24 @@ def test_it_decorates():
         with limited(number):
             results.append(eigen(symmetric)[1].tobytes())
     assert results[0] == results[1]
+
+
+def test_drawn_pseudotimes_compute_in_one_thread(monkeypatch):
+    seen = []
+    study = SimpleNamespace(
+        name="a", members=np.ones((3, 9)), columns=np.arange(2), scorer=SimpleNamespace(n_at_once=2),
+        draws=SimpleNamespace(draw=lambda *_: None), scores=lambda *_, **__: iter([None, None]),
+    )  # fmt: skip
+    monkeypatch.setattr(intervals, "stack_scores", lambda parts: SimpleNamespace(rows=lambda rows: None))
+
+    def pseudotime(*_):
+        seen.append(threads())
+        return np.zeros(3)
+
+    monkeypatch.setattr(intervals, "_pseudotime", pseudotime)
+    clusters = pd.DataFrame({"n_used_pairs": [2, 2, 2], "multiplicity": 1})
+    settings = SimpleNamespace(n_draws=2, duplicates=False, min_pairs=1, min_expected=1.0)
+    pairs = np.array([[0, 1], [1, 2]])
+    with limited(2):
+        times = intervals.drawn_pseudotimes([study], pairs, np.ones(2), clusters, 0, settings, 0, threads=2)
+    assert times.shape == (2, 3) and seen == [{1}, {1}]

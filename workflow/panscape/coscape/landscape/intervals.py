@@ -16,8 +16,10 @@ from panscape.coscape.landscape.settings import LandscapeSettings
 from panscape.coscape.landscape.units import CELL
 from panscape.graph.measured import Measured
 from panscape.log import Progress, logger
+from panscape.stats.threads import single_threaded
 
 
+@single_threaded()
 def drawn_pseudotimes(
     studies: Sequence[DrawnStudy],
     pairs: np.ndarray,
