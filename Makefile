@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(abspath $(VENV))/bin
 export PATH := $(BIN):$(PATH)
 
-.PHONY: help demo example test bench test-newest test-fuzz test-kernels test-real test-slurm test-conda coverage lint format generated docs \
+.PHONY: help demo example example-worm test bench test-newest test-fuzz test-kernels test-real test-slurm test-conda coverage lint format generated docs \
   check why init verify digests clean
 
 help: ## say what there is to make
@@ -23,6 +23,12 @@ example: $(VENV)/demo.stamp ## fetch real cells (islets of people and mice, 16 M
 	$(BIN)/snakemake --quiet reason --configfile examples/islets.yaml --cores $(CORES)
 	@echo "Open results/islets/report.html"
 
+example-worm: $(VENV)/demo.stamp ## analyse neurons of the worm embryo, whose file is in the folder named by PANSCAPE_DATA, to the report
+	@test -f "$(PANSCAPE_DATA)/neuro_worm_embryo_packer2019.h5ad" || { echo "PANSCAPE_DATA must name the folder with" \
+	  "neuro_worm_embryo_packer2019.h5ad (examples/worm.yaml says what is in it)"; exit 1; }
+	$(BIN)/snakemake --quiet reason --configfile examples/worm.yaml --cores $(CORES)
+	@echo "Open results/worm/report.html"
+
 test: $(VENV)/dev.stamp ## run the tests
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 
@@ -38,7 +44,7 @@ test-newest: ## read files with the newest anndata and pandas, in .venv-newest (
 
 MUTANTS ?= 5000
 SEED ?= 1
-test-fuzz: $(VENV)/dev.stamp ## read thousands of damaged files and configurations (MUTANTS, SEED): about 15 minutes
+test-fuzz: $(VENV)/dev.stamp ## damage thousands of files and configurations (MUTANTS, SEED) and results of a run: about 25 minutes
 	PANSCAPE_FUZZ=$(MUTANTS) PANSCAPE_FUZZ_SEED=$(SEED) OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/fuzz
 
 test-kernels: $(VENV)/dev.stamp ## run the numerical unit tests once more, as on two other kinds of processor
@@ -107,7 +113,7 @@ digests: demo ## run the demo and write the digests of its results to docs/demo.
 clean: ## remove the demo's results and the environment
 	rm -rf $(VENV) .venv-newest results/demo resources/demo logs/demo benchmarks/demo
 
-# a stamp per set of requirements: 227 MB of wheels for the demo, 24 MB more for the tests, 27 MB for the documentation
+# a stamp per set of requirements: 227 MB of wheels for the demo, 24 MB more for the tests, 38 MB for the documentation
 $(VENV)/demo.stamp: envs/requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "panscape needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) --version 2>&1)."; \

@@ -1,11 +1,13 @@
 """Planted genes found where depth follows the outcome, with cells as they are and thinned to equal depth.
 
-    python benchmarks/networks_depth.py --model sivae --seeds 21 22 --thinnings 0 1
+    python benchmarks/networks_depth.py --model verdict --seeds 21 22 --thinnings 0 2
 
 Donors are simulated (panscape.simulate.donors): connectivity of 40 genes and the mean of 40 others follow a
 trait, 520 do not; the lines' depth follows the trait at the given correlation. A model is trained of every
-line; centralities are tested as by the workflow. 0 thinnings leaves depths as they are. The last line is one
-JSON object: number of thinnings -> mean of called genes by role, rho of depth and trait, seconds per line.
+line; centralities are tested as by the workflow. 0 thinnings leaves depths as they are; models of further
+thinnings have the steps of sivae.extra_steps. With --model verdict all engines are run, and the genes counted
+that at least two of them call. The last line is one JSON object: number of thinnings -> engine -> mean of
+called genes by role; CPU seconds per line and correlation of depth and trait.
 """
 
 import argparse
@@ -28,12 +30,15 @@ from panscape.simulate.donors import DonorsSettings, DonorsStudy, donors_study  
 from panscape.sivae.baselines import pca  # noqa: E402
 from panscape.sivae.correlations import correlated  # noqa: E402
 from panscape.sivae.job import train  # noqa: E402
+from panscape.sivae.lines import LineSettings  # noqa: E402
 from panscape.sivae.networks.centrality import associate_genes  # noqa: E402
 from panscape.sivae.networks.phenotype import read_phenotype  # noqa: E402
+from panscape.sivae.networks.verdict import CONFIRMED  # noqa: E402
 from panscape.sivae.settings import SivaeSettings  # noqa: E402
 from panscape.sivae.values import CellCounts, Expression, ValueSettings, prepare_bin  # noqa: E402
 
 LATENT = 16
+ENGINES = ("sivae", "pca", "pearson", "corrected")
 
 
 def expressions(study: DonorsStudy, thinning: int, seed: int) -> list[Expression]:
@@ -56,8 +61,8 @@ def expressions(study: DonorsStudy, thinning: int, seed: int) -> list[Expression
     return result
 
 
-def centralities(prepared: list[Expression], model: str, seed: int) -> np.ndarray:
-    """Return (G, L) centralities in the training cells, of any engine."""
+def centralities(prepared: list[Expression], model: str, seed: int, steps: float = 1.0) -> np.ndarray:
+    """Return (G, L) centralities in the training cells, of any engine; `steps` is a fraction of siVAE's."""
     if model in ("pearson", "corrected"):
         usable = [np.asarray(item.bin.inputs.any(axis=0)) for item in prepared]
         read = [correlated(item, 0.01, one)[model] for item, one in zip(prepared, usable, strict=True)]
@@ -71,43 +76,61 @@ def centralities(prepared: list[Expression], model: str, seed: int) -> np.ndarra
         return np.stack(columns, axis=1)
     from panscape.sivae.readout import read_models
 
-    task, _ = train(prepared, SivaeSettings(), seed)
+    task, _ = train(prepared, SivaeSettings().shortened(steps), seed)
     return np.nan_to_num(np.stack([one.centrality() for one in read_models(task)], axis=1))
 
 
-def run(settings: DonorsSettings, model: str, thinnings: int, seed: int, controls: list[str]) -> dict:
-    """Return the called genes by role of one simulated study."""
-    study, begin = donors_study(settings, seed), time.process_time()
-    centrality, mean, detection = 0.0, 0.0, 0.0
-    for at in range(1, thinnings + 1) if thinnings else (0,):
-        prepared = expressions(study, at, seed)
-        centrality = centrality + centralities(prepared, model, seed) / max(thinnings, 1)
-        mean = mean + np.stack([item.mean for item in prepared], axis=1) / max(thinnings, 1)
-        detection = detection + np.stack([item.detection for item in prepared], axis=1) / max(thinnings, 1)
-    seconds = (time.process_time() - begin) / len(study.samples)
+def called(study: DonorsStudy, values: dict[str, np.ndarray], controls: list[str]) -> np.ndarray:
+    """Return (G,) bool: genes whose connectivity follows the trait, with centrality and its controls."""
     phenotype, reason = read_phenotype(study.samples["trait"].rename("trait"))
     assert phenotype is not None, reason
     depth = study.samples["depth"].to_numpy()
-    given = {
-        "mean": mean,
-        "detection": detection,
+    given = {name: values[name] for name in ("mean", "detection")} | {
         "depth": depth,
-        "n_cells": np.full(len(depth), settings.cells),
+        "n_cells": np.full(len(depth), study.settings.cells),
     }
     genes, _ = associate_genes(
-        centrality, phenotype, given, study.genes["gene"], use=controls, permutations=0
+        values["centrality"], phenotype, given, study.genes["gene"], use=controls, permutations=0
     )
-    called = (genes["call"] == "connectivity").groupby(study.genes["role"]).sum()
-    others = int(called.drop(["connects", "moves"]).sum())
-    rho = float(stats.spearmanr(depth, study.samples["trait"])[0])
-    return {"connects": int(called["connects"]), "moves": int(called["moves"]), "others": others,
-            "rho": round(rho, 3), "seconds": round(seconds, 2)}  # fmt: skip
+    return (genes["call"] == "connectivity").to_numpy()
+
+
+def counted(study: DonorsStudy, found: np.ndarray) -> dict[str, int]:
+    """Return the number of called genes that are planted, differ in their mean only, and others."""
+    by_role = pd.Series(found).groupby(study.genes["role"].to_numpy()).sum()
+    roles = ("connects", "moves")
+    return {role: int(by_role[role]) for role in roles} | {"others": int(by_role.drop(list(roles)).sum())}
+
+
+def run(settings: DonorsSettings, models: list[str], thinnings: int, seed: int, controls: list[str]) -> dict:
+    """Return the called genes by role of one simulated study, of every engine and of their verdict."""
+    study, spent = donors_study(settings, seed), dict.fromkeys(models, 0.0)
+    sums: dict[str, dict[str, np.ndarray]] = {model: {} for model in models}
+    for at in range(1, thinnings + 1) if thinnings else (0,):
+        prepared = expressions(study, at, seed)
+        shared = {
+            name: np.stack([getattr(one, name) for one in prepared], axis=1) for name in ("mean", "detection")
+        }
+        for model in models:
+            begin = time.process_time()
+            steps = 1.0 if at < 2 else LineSettings().extra_steps
+            values = shared | {"centrality": centralities(prepared, model, seed, steps)}
+            spent[model] += time.process_time() - begin
+            for name, value in values.items():
+                sums[model][name] = sums[model].get(name, 0.0) + value / max(thinnings, 1)
+    found = {model: called(study, sums[model], controls) for model in models}
+    result = {model: counted(study, genes) for model, genes in found.items()}
+    if len(models) > 1:
+        result["verdict"] = counted(study, np.sum(list(found.values()), axis=0) >= CONFIRMED)
+    rho = float(stats.spearmanr(study.samples["depth"], study.samples["trait"])[0])
+    seconds = {model: round(used / len(study.samples), 3) for model, used in spent.items()}
+    return {"called": result, "rho": round(rho, 3), "seconds": seconds}
 
 
 def main() -> None:
     """Run all seeds."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--model", choices=["pca", "sivae", "pearson", "corrected"], default="pca")
+    parser.add_argument("--model", choices=[*ENGINES, "verdict"], default="pca")
     parser.add_argument("--seeds", type=int, nargs="+", default=[21, 22])
     parser.add_argument("--thinnings", type=int, nargs="+", default=[0, 1])
     parser.add_argument("--donors", type=int, default=20)
@@ -119,13 +142,17 @@ def main() -> None:
     settings = DonorsSettings(
         donors=given.donors, cells=given.cells, depth=given.depth, depth_rho=given.rho, n_genes=600
     )
+    models = list(ENGINES) if given.model == "verdict" else [given.model]
     means = {}
     for count in given.thinnings:
         rows = []
         for seed in given.seeds:
-            rows.append(run(settings, given.model, count, seed, given.controls))
-            print(count, seed, rows[-1], flush=True)
-        means[count] = pd.DataFrame(rows).mean().round(3).to_dict()
+            rows.append(run(settings, models, count, seed, given.controls))
+            print(count, seed, json.dumps(rows[-1]), flush=True)
+        called_ = {name: pd.DataFrame([row["called"][name] for row in rows]) for name in rows[0]["called"]}
+        means[count] = {name: table.mean().round(2).to_dict() for name, table in called_.items()}
+        means[count]["seconds"] = pd.DataFrame([row["seconds"] for row in rows]).mean().round(2).to_dict()
+        means[count]["rho"] = round(float(np.mean([row["rho"] for row in rows])), 3)
     print(json.dumps(means))
 
 

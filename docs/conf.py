@@ -14,7 +14,7 @@ copyright = author
 version = release = panscape.__version__
 
 extensions = [
-    "myst_parser",
+    "myst_nb",
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
     "sphinx.ext.napoleon",
@@ -22,8 +22,9 @@ extensions = [
     "sphinx_design",
     "site_pages",
 ]
-exclude_patterns = ["_build"]
-source_suffix = {".md": "markdown", ".rst": "restructuredtext"}
+exclude_patterns = ["_build", "tutorials", "examples"]
+source_suffix = {".md": "myst-nb", ".ipynb": "myst-nb", ".rst": "restructuredtext"}
+nb_execution_mode = "off"  # extensions/tutorials.py executes where the results are, and stores the outputs
 
 myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 3
@@ -54,6 +55,7 @@ html_theme = "sphinx_book_theme"
 html_title = "panscape"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
+html_extra_path = ["generated/site"]  # the examples' reports
 html_theme_options = {
     "show_navbar_depth": 1,
     "show_toc_level": 2,

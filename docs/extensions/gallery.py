@@ -1,37 +1,18 @@
-"""The gallery: figures of the demo, where it has run, with the captions of the report."""
+"""The gallery: stored figures of the examples and those of the demo, where it has run."""
 
 from __future__ import annotations
 
 import re
 import shutil
-from dataclasses import dataclass
 from pathlib import Path
 
 from links import ROOT
+from stored_examples import EXAMPLES, STORED, Figure, reports, stored_name
 
 RESULTS = ROOT / "results" / "demo"
 CAPTIONS = ROOT / "workflow" / "report"
 WIDTH = 640  # pixels of a thumbnail
 FOLDER = "gallery"
-
-
-@dataclass(frozen=True)
-class Figure:
-    """A figure of the demo.
-
-    Attributes
-    ----------
-    path
-        Below ``results/demo``, without suffix.
-    title
-        What it shows.
-    caption
-        Name of its caption in ``workflow/report``, without suffix.
-    """
-
-    path: str
-    title: str
-    caption: str
 
 
 FIGURES = {
@@ -72,9 +53,18 @@ FIGURES = {
 }
 _INTRODUCTION = """# Gallery
 
+Two collections of real cells and the simulated one of the demo. {{doc}}`The report </reading-the-report>`
+shows all figures beside the numbers that go with them; those of the real cells open here:
+
+{reports}
+
+Your own collection gets the same figures, as PNG and SVG in `results/<collection>/<stage>/figures/`.
+"""
+_DEMO = """
+## Demo
+
 Figures of the demo collection, which is simulated. `make demo` draws them, in four to five minutes on two
-cores, into `results/demo/<stage>/figures/` as PNG and SVG; {doc}`the report </reading-the-report>` shows all
-of them beside the numbers that go with them. Your own collection gets the same figures.
+cores, into `results/demo/<stage>/figures/`.
 """
 _NOT_RUN = """
 ```{{note}}
@@ -85,22 +75,43 @@ them run `make demo`, then `make docs` again, or open `results/demo/report.html`
 
 
 def page(folder: Path, results: Path = RESULTS) -> str:
-    """Return the Markdown text of the gallery, and put its pictures in place.
+    """Return the Markdown text of the gallery, and put its pictures and reports in place.
 
     Parameters
     ----------
     folder
-        Folder of the page; figures and thumbnails go to ``gallery/`` in it.
+        Folder of the page; figures and thumbnails go to ``gallery/`` in it, reports to ``site/reports/``.
     results
         Results of the demo; where there are none the figures are listed by name.
     """
+    made = reports(folder / "site" / "reports")
+    links = [f'<a href="../reports/{name}.html">{EXAMPLES[name][0]}: the report</a>' for name in made]
+    text = _INTRODUCTION.format(reports="\n".join(f"- {link}" for link in links))
+    for name, (title, said, figures) in EXAMPLES.items():
+        text += f"\n## {title}\n\n{said}\n\n" + _stored(name, figures, folder)
+    return text + _demo(folder, results)
+
+
+def _stored(name: str, figures: list[Figure], folder: Path) -> str:
+    """Return cards of an example's stored figures."""
+    (folder / FOLDER).mkdir(parents=True, exist_ok=True)
+    cards = []
+    for one in figures:
+        picture = STORED / name / "figures" / stored_name(one)
+        if picture.is_file():
+            shutil.copyfile(picture, folder / FOLDER / f"{name}-{picture.name}")
+            cards.append(_card(one, f"{FOLDER}/{name}-{picture.name}", f"{FOLDER}/{name}-{picture.name}"))
+    return _grid(cards) if cards else _names(figures)
+
+
+def _demo(folder: Path, results: Path) -> str:
     there = any((results / f"{one.path}.png").is_file() for group in FIGURES.values() for one in group)
     count = sum(map(len, FIGURES.values()))
-    text = _INTRODUCTION if there else _INTRODUCTION + _NOT_RUN.format(count=count)
+    text = _DEMO if there else _DEMO + _NOT_RUN.format(count=count)
     if there:
         (folder / FOLDER).mkdir(parents=True, exist_ok=True)
     for title, figures in FIGURES.items():
-        text += f"\n## {title}\n\n" + (_cards(figures, folder, results) if there else _names(figures))
+        text += f"\n### {title}\n\n" + (_cards(figures, folder, results) if there else _names(figures))
     return text
 
 
@@ -109,11 +120,15 @@ def _names(figures: list[Figure]) -> str:
 
 
 def _cards(figures: list[Figure], folder: Path, results: Path) -> str:
-    cards = [_card(one, folder, results) for one in figures if (results / f"{one.path}.png").is_file()]
-    return f"::::{{grid}} 1 2 2 2\n:gutter: 3\n\n{''.join(cards)}::::\n" if cards else _names(figures)
+    there = [one for one in figures if (results / f"{one.path}.png").is_file()]
+    return _grid([_thumbnail(one, folder, results) for one in there]) if there else _names(figures)
 
 
-def _card(one: Figure, folder: Path, results: Path) -> str:
+def _grid(cards: list[str]) -> str:
+    return f"::::{{grid}} 1 2 2 2\n:gutter: 3\n\n{''.join(cards)}::::\n"
+
+
+def _thumbnail(one: Figure, folder: Path, results: Path) -> str:
     from PIL import Image
 
     name = f"{one.path.replace('/', '-')}.png"
@@ -121,9 +136,13 @@ def _card(one: Figure, folder: Path, results: Path) -> str:
     small = folder / FOLDER / f"small-{name}"
     with Image.open(results / f"{one.path}.png") as image:
         image.convert("RGB").resize(_size(image.size), Image.Resampling.LANCZOS).save(small)
+    return _card(one, f"{FOLDER}/{small.name}", f"{FOLDER}/{name}")
+
+
+def _card(one: Figure, shown: str, target: str) -> str:
     return (
         f":::{{grid-item-card}} {one.title}\n\n"
-        f"```{{image}} {FOLDER}/{small.name}\n:alt: {one.title}\n:target: {FOLDER}/{name}\n```\n\n"
+        f"```{{image}} {shown}\n:alt: {one.title}\n:target: {target}\n```\n\n"
         f"{_caption(one)}\n:::\n\n"
     )
 

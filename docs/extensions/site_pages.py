@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import configuration
 import gallery
 import interface
+import tutorials
 from links import ROOT, adapt
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ def contents(folder: Path, results: Path = gallery.RESULTS) -> dict[str, str]:
         text = (ROOT / source).read_text(encoding="utf-8")
         pages[f"{name}.md"] = adapt(text, source, f"docs/generated/{name}")
     pages["gallery.md"] = gallery.page(folder, results)
+    pages |= tutorials.pages(results.parent)
     pages["renamed.inc"] = configuration.renamed_table()
     return pages
 

@@ -162,6 +162,7 @@ class Cluster:
     def _database(self):
         place = self.root / "db"
         options = ["--no-defaults", "--user=mysql", f"--datadir={place}", "--skip-name-resolve"]
+        options.append(f"--tmpdir={place}")  # a TMPDIR of root's is none of the database's
         quick = ["--auth-root-authentication-method=normal", "--skip-test-db"]
         self.run("mariadb-install-db", *options, *quick)
         command = ["mariadbd", *options, f"--socket={place}/s", f"--pid-file={place}/pid", "--skip-log-bin"]

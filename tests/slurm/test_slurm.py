@@ -23,6 +23,7 @@ TRAINING = {  # what each rule that trains makes, and its log
     "embed_cells": ("metacells/multi/embedding.h5ad", "metacells/multi/embed_cells.log"),
 }
 CHEAP = RESULTS / "panclust/early/clusters.tsv"
+OTHER = RESULTS / "metacells/multi/figures/map.png"
 
 
 def digests(folder):
@@ -184,6 +185,32 @@ def test_a_job_out_of_memory_gets_more(cluster, undisturbed, checkout):
     assert rows[0]["state"] in ("FAILED", "OUT_OF_MEMORY") and rows[1]["state"] == "COMPLETED"
     log = checkout / f".snakemake/slurm_logs/rule_find_panclusters/small_early/{rows[0]['jobid']}.log"
     assert "exceeded memory limit" in log.read_text() or rows[0]["state"] == "OUT_OF_MEMORY"
+    assert digests(checkout) == digests(undisturbed[0].folder)
+
+
+def test_a_job_that_fails_to_the_end_stops_no_other(cluster, undisturbed, checkout):
+    lose(checkout, CHEAP)
+    lose(checkout, OTHER)
+    less = ("--set-resources", "find_panclusters:mem_mb=100")
+    run = start(checkout, str(CHEAP), str(OTHER), *less, blocks=False)
+    assert run.process.wait(600) == 1
+    rows = [row for row in cluster.jobs(run.began) if "rule_find_panclusters_" in row["comment"]]
+    assert len(rows) == 4 and "COMPLETED" not in {row["state"] for row in rows}  # retries: 3
+    assert (checkout / OTHER).is_file() and not (checkout / CHEAP).exists()
+    text = run.log.read_text()
+    assert "Error in rule find_panclusters" in text and f"{rows[-1]['jobid']}.log" in text
+    start(checkout, str(CHEAP)).finish()
+    assert digests(checkout) == digests(undisturbed[0].folder)
+
+
+def test_ctrl_c_cancels_the_jobs(cluster, undisturbed, checkout):
+    lose(checkout, CHEAP)
+    run = start(checkout, str(CHEAP))
+    freeze(cluster, "find_panclusters")
+    os.killpg(run.process.pid, signal.SIGINT)
+    assert run.process.wait(120)
+    wait(lambda: not cluster.active("find_panclusters"), "the job to be cancelled")
+    start(checkout, str(CHEAP)).finish()  # the command leaves no lock behind
     assert digests(checkout) == digests(undisturbed[0].folder)
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 TARGETS = ["all", "sivae", "unicoord", "metacells"]
 QUICK = ["--slurm-init-seconds-before-status-checks", "6", "--latency-wait", "15"]
+BLOCKS = ["--quiet", "host"]  # what rules ask for, instead of the profile's line per finished job
 
 
 @dataclass
@@ -35,11 +36,11 @@ class Run:
         self.process.wait()
 
 
-def start(folder, *arguments, profile="slurm") -> Run:
-    """Type ``snakemake --profile slurm`` at the root of a checkout."""
+def start(folder, *arguments, profile="slurm", blocks=True) -> Run:
+    """Type ``snakemake --profile slurm`` at the root of a checkout; `blocks` tells what rules ask for."""
     log = folder / f"typed-{time.monotonic_ns()}.log"
     command = [sys.executable, "-m", "snakemake", *arguments, "--profile", profile, *QUICK]
-    command += ["--configfile", "collection.yaml"]
+    command += [*(BLOCKS if blocks else ()), "--configfile", "collection.yaml"]
     with log.open("w") as file:
         process = subprocess.Popen(command, cwd=folder, stdout=file, stderr=file, start_new_session=True)
     return Run(folder, process, log, time.time())

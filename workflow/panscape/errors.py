@@ -13,6 +13,7 @@ _VALUE = re.compile(r"([?&;])([^=&;?#\s\"'<>]+)=([^&;#\s\"'<>]+)")
 _SECRET = re.compile(
     r"token|key|sig|secret|pass|pwd|auth|cred|session|policy|jwt|sas|code|ticket", re.IGNORECASE
 )
+_LONG = re.compile(r"\S{801,}")
 
 
 def masked(text: str) -> str:
@@ -32,6 +33,19 @@ def masked(text: str) -> str:
         return f"{match[1]}{match[2]}={'***' if secret else match[3]}"
 
     return _VALUE.sub(value, _USER.sub("//***@", text)) if "//" in text else text
+
+
+def readable(text: str) -> str:
+    """Return a text whose longest words are shortened in the middle: damaged files have words of megabytes.
+
+    Examples
+    --------
+    >>> len(readable("x" * 5000))
+    524
+    """
+    return _LONG.sub(
+        lambda match: f"{match[0][:300]}...({len(match[0]):,} characters)...{match[0][-200:]}", text
+    )
 
 
 @dataclass(frozen=True)
@@ -57,9 +71,8 @@ class Problem:
 
     def __str__(self) -> str:
         text = f"{self.where}: {self.what}" + (f" -> {self.fix}" if self.fix else "")
-        return masked(
-            text.encode("utf-8", "backslashreplace").decode()
-        )  # names in damaged files can be anything
+        # names in damaged files can be anything; secrets are masked while they are whole
+        return readable(masked(text.encode("utf-8", "backslashreplace").decode()))
 
 
 class UserError(ValueError):

@@ -12,6 +12,7 @@ from panscape.config.container import check_container
 from panscape.config.inputs import look_at_inputs
 from panscape.config.load import load
 from panscape.coscape import reference
+from panscape.data.temporary import check_temporary
 from panscape.pipeline.lines import attach as attach_lines
 from panscape.pipeline.provenance.closure import Code
 from panscape.pipeline.resources import needs as job_needs
@@ -34,6 +35,7 @@ COLLECTION = config["collection"]
 REFERENCE = config["project"]["reference"]
 
 if workflow.is_main_process:
+    check_temporary()
     _output = workflow.output_settings
     if not _output.dryrun and "REASON" in {word.name for word in _output.quiet or ()}:
         # one line per finished job, as the profiles ask (quiet: reason)

@@ -182,7 +182,7 @@ rule enrich_entries:
     input:
         dictionary="results/{collection}/dictionary/dictionary.h5ad",
         genes="results/{collection}/dictionary/marker_genes.tsv",
-        gene_sets=config["dictionary"]["gene_sets"],
+        gene_sets=[library["path"] for library in config["dictionary"]["gene_sets"]],
     output:
         enrichment="results/{collection}/dictionary/enrichment.tsv",
     log:

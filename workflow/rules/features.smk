@@ -25,9 +25,10 @@ FEATURE_FIGURES = {
     "profiles": "Chosen features by class",
 }
 PLANTED_SETS = "resources/{collection}/simulated/truth/gene_sets.gmt"
-FEATURE_SETS = config["features"]["gene_sets"] or (
-    [PLANTED_SETS] if figures.simulated(config) else []
+FEATURE_LIBRARIES = config["features"]["gene_sets"] or (
+    [{"name": None, "path": PLANTED_SETS}] if figures.simulated(config) else []
 )
+FEATURE_SETS = [library["path"] for library in FEATURE_LIBRARIES]
 
 
 rule simulate_gene_sets:
@@ -77,6 +78,7 @@ rule choose_features:
     params:
         studies=studies_for("unicoord"),
         settings=config["features"],
+        libraries=[library["name"] for library in FEATURE_LIBRARIES],
         seed=config["seed"],
         code=code_digest("choose_features"),
     script:
@@ -107,6 +109,7 @@ rule score_features:
     params:
         studies=studies_for("unicoord"),
         settings=config["features"],
+        libraries=[library["name"] for library in FEATURE_LIBRARIES],
         code=code_digest("score_features"),
     script:
         "../scripts/score_features.py"

@@ -162,7 +162,7 @@ rule rank_sets:
         lines="results/{collection}/sivae/lines.tsv",
         trained=of_lines(NETWORK_INPUTS),
         genes="results/{collection}/networks/centrality.tsv",
-        sets=config["networks"]["gene_sets"],
+        sets=[library["path"] for library in config["networks"]["gene_sets"]],
         table=NETWORK_TABLE,
     output:
         sets="results/{collection}/networks/gsea.tsv",
@@ -191,7 +191,7 @@ rule associate_edges:
     input:
         lines="results/{collection}/sivae/lines.tsv",
         trained=of_lines(NETWORK_INPUTS),
-        sets=config["networks"]["gene_sets"],
+        sets=[library["path"] for library in config["networks"]["gene_sets"]],
         table=NETWORK_TABLE,
     output:
         edges="results/{collection}/networks/edges.tsv",
@@ -303,7 +303,7 @@ rule measure_effects:
         lines="results/{collection}/sivae/lines.tsv",
         trained=of_lines(NETWORK_INPUTS),
         table=NETWORK_TABLE,
-        sets=config["networks"]["gene_sets"],
+        sets=[library["path"] for library in config["networks"]["gene_sets"]],
     output:
         genes="results/{collection}/networks/effects.tsv",
         sets="results/{collection}/networks/modules.tsv",
@@ -336,6 +336,7 @@ rule judge_engines:
         tests="results/{collection}/networks/tests.tsv",
         reliability="results/{collection}/networks/reliability.tsv",
         sets="results/{collection}/networks/modules.tsv",
+        enriched="results/{collection}/networks/gsea.tsv",
         known=rules.score_edges.output.known if config["overlap"]["networks"] else [],
     output:
         engines="results/{collection}/networks/engines.tsv",
@@ -372,7 +373,7 @@ rule plot_networks:
         genes="results/{collection}/networks/centrality.tsv",
         sets="results/{collection}/networks/gsea.tsv",
         reliability="results/{collection}/networks/reliability.tsv",
-        libraries=config["networks"]["gene_sets"],
+        libraries=[library["path"] for library in config["networks"]["gene_sets"]],
         table=NETWORK_TABLE,
     output:
         png=[
@@ -417,7 +418,7 @@ rule compare_ends:
         table=NETWORK_TABLE,
         genes="results/{collection}/networks/centrality.tsv",
         sets="results/{collection}/networks/gsea.tsv",
-        libraries=config["networks"]["gene_sets"],
+        libraries=[library["path"] for library in config["networks"]["gene_sets"]],
     output:
         edges="results/{collection}/networks/end_edges.tsv",
     log:

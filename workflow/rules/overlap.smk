@@ -6,8 +6,10 @@ REQUIRED INPUTS
     results/{collection}/preprocess/{study}/counts.h5ad     cells, for one correlation matrix of all of them
     the edge lists of overlap.networks (without any the stage is skipped)
 OUTPUTS
-    results/{collection}/overlap/targets.tsv.gz         target, gene_a, gene_b, weight
+    results/{collection}/overlap/targets.tsv.gz         target, gene_a, gene_b, weight, curve_only
     results/{collection}/overlap/zscores.tsv            network, target, observed, null_mean, null_sd, z, pvalue ...
+    results/{collection}/overlap/curves.tsv             network, target, edges, observed, z ...: by number of edges
+    results/{collection}/overlap/verdicts.tsv           network, verdict, edges, z, best_baseline, z_baseline ...
     results/{collection}/overlap/supported_edges.tsv    gene_a, gene_b, weight, n_networks, networks, only_here ...
     results/{collection}/overlap/figures/
 """
@@ -16,6 +18,7 @@ from panscape.config import figures
 
 OVERLAP_FIGURES = {
     "zscores": "Overlap with known networks",
+    "curves": "Overlap by number of edges",
     "supported-edges": "Supported edges that only panclustering finds",
 }
 
@@ -61,6 +64,8 @@ rule score_overlap:
     output:
         zscores="results/{collection}/overlap/zscores.tsv",
         edges="results/{collection}/overlap/supported_edges.tsv",
+        curves="results/{collection}/overlap/curves.tsv",
+        verdicts="results/{collection}/overlap/verdicts.tsv",
     log:
         "logs/{collection}/overlap/score_overlap.log",
     benchmark:
@@ -84,6 +89,7 @@ rule plot_overlap:
     input:
         zscores="results/{collection}/overlap/zscores.tsv",
         edges="results/{collection}/overlap/supported_edges.tsv",
+        curves="results/{collection}/overlap/curves.tsv",
     output:
         png=[
             report(

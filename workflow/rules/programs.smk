@@ -7,7 +7,7 @@ REQUIRED INPUTS
 OUTPUTS
     results/{collection}/programs/{study}/scores.h5ad     cells x entries: X, layers within, between, rank
     results/{collection}/programs/{study}/membership.h5ad genes x entries: sums for the correlations
-    results/{collection}/programs/genes.tsv               gene, entry, kme, confidence ...: the place of every gene
+    results/{collection}/programs/genes.tsv               gene, entry, kme, confidence, map_1 ...: its place
     results/{collection}/programs/membership.tsv.gz       entry, gene, kme, kme_within, kme_total, pvalue ...
     results/{collection}/programs/programs.tsv            entry, kind, n_placed, top_genes, name ...
     results/{collection}/programs/means.tsv       entry, column, value, score, n_cells
@@ -20,8 +20,13 @@ from panscape.config import figures
 
 PROGRAM_FIGURES = {
     "scores": "Scores by label",
+    "gene-map": "Map of genes by entry",
     **(
-        {"changes": "Entries that differ between samples"}
+        {
+            "changes": "Entries that differ between samples",
+            "traits": "Entries by traits of samples",
+            "volcano": "Effect and p of every entry",
+        }
         if config["dictionary"]["compare"]
         else {}
     ),
@@ -56,12 +61,12 @@ rule score_programs:
 
 
 rule describe_programs:
-    """Place genes in entries, name the entries, and average their scores by label."""
+    """Place genes in entries and on a map, name the entries, and average their scores by label."""
     input:
         dictionary="results/{collection}/dictionary/dictionary.h5ad",
         scores=of_studies("results/{collection}/programs/{study}/scores.h5ad"),
         membership=of_studies("results/{collection}/programs/{study}/membership.h5ad"),
-        gene_sets=config["dictionary"]["gene_sets"],
+        gene_sets=[library["path"] for library in config["dictionary"]["gene_sets"]],
     output:
         genes="results/{collection}/programs/genes.tsv",
         membership="results/{collection}/programs/membership.tsv.gz",
@@ -112,9 +117,10 @@ rule compare_programs:
 
 
 rule plot_programs:
-    """Draw the scores of the entries by label, and what differs between samples."""
+    """Draw the scores of the entries by label, the map of their genes, and what differs between samples."""
     input:
         programs="results/{collection}/programs/programs.tsv",
+        genes="results/{collection}/programs/genes.tsv",
         means="results/{collection}/programs/means.tsv",
         changes=branch(
             config["dictionary"]["compare"],

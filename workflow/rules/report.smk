@@ -76,9 +76,10 @@ rule write_report:
         kept="results/{collection}/preprocess/kept.tsv",
         understood="results/{collection}/preprocess/understood.tsv",
         orthologues="results/{collection}/preprocess/orthologues.tsv",
-        qc_figures=of_studies(
-            "results/{collection}/preprocess/{study}/qc.svg", use="any"
-        ),
+        qc_figures=[
+            *of_studies("results/{collection}/preprocess/{study}/qc.png", use="any"),
+            *of_studies("results/{collection}/preprocess/{study}/qc.svg", use="any"),
+        ],
         genes=if_used("landscape", "results/{collection}/preprocess/genes.tsv"),
         clusters=of_studies("results/{collection}/panclust/{study}/clusters.tsv"),
         pairs=of_studies("results/{collection}/coexpression/{study}/pairs.tsv"),

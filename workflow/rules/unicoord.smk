@@ -138,6 +138,8 @@ rule place_cells:
         mem_mb=needs("place_cells", "mem_mb", use="unicoord"),
         runtime=needs("place_cells", "runtime", use="unicoord"),
     params:
+        batch=UNICOORD["integrate"],
+        seed=config["seed"],
         code=code_digest("place_cells"),
     script:
         "../scripts/place_cells.py"

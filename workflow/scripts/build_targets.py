@@ -32,6 +32,11 @@ cells = (
     for path, flags in zip(given.counts, measured, strict=True)
 )
 graphs["all-cells"] = all_cells_graph(
-    cells, saved.genes, params.overlap["eta"], measured=measured if saved.measured else None
+    cells,
+    saved.genes,
+    params.overlap["eta"],
+    measured=measured if saved.measured else None,
+    fewest=graphs[MAIN].n_edges,
 )
-files.write_tsv(graph_table(graphs), snakemake.output.targets)
+table = graph_table(graphs, {"all-cells": params.overlap["eta"]})
+files.write_tsv(table, snakemake.output.targets)

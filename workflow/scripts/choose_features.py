@@ -9,7 +9,7 @@ job.begin(snakemake)
 given, params, output = snakemake.input, snakemake.params, snakemake.output
 chosen = choose_features(
     dict(zip(params.studies, given.counts, strict=True)),
-    given.gene_sets,
+    [{"name": name, "path": path} for name, path in zip(params.libraries, given.gene_sets, strict=True)],
     params.settings,
     seed=params.seed,
     threads=snakemake.threads,

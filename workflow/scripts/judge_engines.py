@@ -20,4 +20,6 @@ tables = {name: files.read_tsv(str(given[name]), dtype=TEXT) for name in names}
 sets = files.read_tsv(given.sets, dtype=TEXT)
 engines = engine_table(collection, settings, params.phenotypes, tables, params.seed)
 files.write_tsv(engines, output.engines)
-files.write_tsv(verdict_table(tables["genes"], sets, engines, settings.models), output.verdict)
+enriched = files.read_tsv(given.enriched, dtype=TEXT)
+verdict = verdict_table(tables["genes"], sets, engines, settings.models, enriched=enriched, fdr=settings.fdr)
+files.write_tsv(verdict, output.verdict)

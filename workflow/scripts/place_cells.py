@@ -3,8 +3,9 @@
 from panscape.data import files
 from panscape.pipeline import job
 from panscape.training.device import prepare
+from panscape.unicoord.coordinates import write_coordinates
 from panscape.unicoord.model import CoordinateSystem
-from panscape.unicoord.stage import open_cells, write_coordinates, write_predictions
+from panscape.unicoord.stage import open_cells, write_predictions
 
 job.begin(snakemake)
 prepare()
@@ -13,5 +14,6 @@ given, made = snakemake.input, snakemake.output
 model = CoordinateSystem.load(given.model)
 cells = open_cells(given.counts, given.tables)
 split = files.read_tsv(given.split)["split"].to_numpy(dtype=str)
-write_coordinates(model, cells, split, made.coordinates)
+params = snakemake.params
+write_coordinates(model, cells, split, made.coordinates, params.batch, params.seed)
 write_predictions(model, cells, split, made.predictions)

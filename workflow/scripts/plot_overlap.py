@@ -11,6 +11,8 @@ job.begin(snakemake)
 
 folder = Path(snakemake.output.png[0]).parent
 zscores = files.read_tsv(snakemake.input.zscores, dtype={"network": str, "target": str})
+curves = files.read_tsv(snakemake.input.curves, dtype={"network": str, "target": str})
 edges = files.read_tsv(snakemake.input.edges, dtype={"gene_a": str, "gene_b": str, "networks": str})
-for name, figure in draw_overlap(zscores, edges, min_networks=snakemake.params.settings["min_networks"]):
+least = snakemake.params.settings["min_networks"]
+for name, figure in draw_overlap(zscores, curves, edges, min_networks=least):
     save_figure(figure, folder / name, formats=snakemake.params.formats)

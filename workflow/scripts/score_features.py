@@ -9,7 +9,7 @@ job.begin(snakemake)
 given, params, output = snakemake.input, snakemake.params, snakemake.output
 scores = score_features(
     dict(zip(params.studies, given.counts, strict=True)),
-    given.gene_sets,
+    [{"name": name, "path": path} for name, path in zip(params.libraries, given.gene_sets, strict=True)],
     files.read_tsv(given.features, dtype={"term": str, "library": str, "best_class": str}),
     params.settings,
 )

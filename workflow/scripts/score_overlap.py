@@ -1,6 +1,7 @@
 """Score the overlap of all target graphs with known networks against degree-preserving nulls."""
 
 from panscape.coscape.dictionary.write import read_dictionary
+from panscape.coscape.overlap.curves import overlap_curves, verdicts
 from panscape.coscape.overlap.scores import overlap_table, supported_edges
 from panscape.coscape.overlap.settings import OverlapSettings
 from panscape.coscape.overlap.targets import MAIN, table_graphs
@@ -15,20 +16,21 @@ settings = OverlapSettings.of(params.settings)
 saved = read_dictionary(given.dictionary)
 genes = saved.genes
 names = ["target", "gene_a", "gene_b"]
-graphs = table_graphs(files.read_tsv(given.targets, dtype=dict.fromkeys(names, str)), genes)
+targets = files.read_tsv(given.targets, dtype=dict.fromkeys(names, str))
+graphs = table_graphs(targets, genes)
 networks = [
     measurable(read_network(path, network["name"]), genes, saved.measured.values())
     for path, network in zip(given.networks, params.settings["networks"], strict=True)
 ]
-table = overlap_table(
-    graphs,
-    networks,
-    genes,
-    rewirings=settings.rewirings,
-    tries_per_edge=settings.tries_per_edge,
-    rewired=settings.rewire,
-    seed=params.seed,
-    threads=snakemake.threads,
-)
-files.write_tsv(table, output.zscores)
+how = {
+    "rewirings": settings.rewirings,
+    "tries_per_edge": settings.tries_per_edge,
+    "rewired": settings.rewire,
+    "seed": params.seed,
+    "threads": snakemake.threads,
+}
+files.write_tsv(overlap_table(graphs, networks, genes, **how), output.zscores)
 files.write_tsv(supported_edges(graphs, networks, genes, main=MAIN), output.edges)
+curves = overlap_curves(table_graphs(targets, genes, curve_only=True), networks, genes, **how)
+files.write_tsv(curves, output.curves)
+files.write_tsv(verdicts(curves, MAIN), output.verdicts)

@@ -3,9 +3,10 @@
 from panscape.data import files
 from panscape.pipeline import job
 from panscape.training.device import prepare
+from panscape.unicoord.coordinates import active_coordinates
 from panscape.unicoord.model import CoordinateSystem
 from panscape.unicoord.score import score_model
-from panscape.unicoord.stage import active_coordinates, open_cells
+from panscape.unicoord.stage import open_cells
 
 job.begin(snakemake)
 prepare()

@@ -14,7 +14,7 @@ from panscape.stats.gram import Moments, Plan, moments
 from panscape.stats.sparse_ranks import tied_ranks
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     arrays.arrays(
         np.float32,

@@ -183,7 +183,7 @@ def test_scores_of_chosen_pairs(study, monkeypatch):
     assert score_pairs(values, members, pairs[:0], weights).shape == (7, 0)
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(seed=st.integers(0, 1000))
 def test_multiplicity_is_repetition_of_cells(seed):
     values, _, members = made_study(seed, n_cells=650, n_genes=8)

@@ -274,6 +274,18 @@ CASES = {
     ),
     "seed below zero": (collection(seed=-1), "seed: found -1 -> write a whole number, at least 0"),
     "seed with a fraction": (collection(seed=1.5), "seed: found 1.5 -> write a whole number, at least 0"),
+    "a number beyond all": (
+        collection(unicoord={"n_epochs": 1e308}),
+        "unicoord.n_epochs: found a number beyond",
+    ),
+    "a number too large": (
+        collection(unicoord={"batch_size": 10**30}),
+        "unicoord.batch_size: found 1e+30 -> write a number between -1e+15 and 1e+15",
+    ),
+    "a whole number of 5,000 digits": (
+        collection(unicoord={"batch_size": 16**4200}),
+        "unicoord.batch_size: found a number beyond 1e+300 -> write",
+    ),
     "a number that is none": (collection(seed=float("nan")), "seed: found nan -> write a finite number"),
     "a date": (
         one(obs={"age": {"value": datetime.date(2024, 1, 1)}}),
@@ -344,7 +356,7 @@ values = st.recursive(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(values)
 def test_anything_else_is_a_user_error_never_a_crash(value):
     for raw in (value, {"collection": "x", "studies": value}, collection(preprocess=value), one(obs=value)):
@@ -359,7 +371,7 @@ def test_anything_else_is_a_user_error_never_a_crash(value):
 PATHS = [path for path, _ in walk(schema()) if "[]" not in path and "<" not in path]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.sampled_from(PATHS), values)
 def test_any_value_at_any_key_is_taken_or_refused(path, value):
     raw = collection()
@@ -374,7 +386,7 @@ def test_any_value_at_any_key_is_taken_or_refused(path, value):
         assert error.problems
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.sampled_from(PATHS), st.data())
 def test_a_typo_is_refused_and_named(path, data):
     *sections, key = path.split(".")

@@ -9,7 +9,7 @@ from panscape.config.load import load
 from panscape.data.filter_expression import parse_keep
 from panscape.data.labels import id_fault
 from panscape.errors import UserError
-from panscape.sivae.lines import file_names
+from panscape.sivae.line_names import file_names
 
 
 def problems(**changed) -> str:

@@ -46,7 +46,7 @@ TYPES = {
     "weight_decay": "number",
     "fdr": "number",
     "permutations": "integer",
-    "gene_sets": "string",
+    "gene_sets": "object",
     "set_sizes": "integer",
 }
 # keys of several sections with values of different types, and why

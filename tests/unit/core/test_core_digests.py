@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import time
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -17,6 +18,7 @@ from panscape.config import studies
 from panscape.data import digests, files
 from panscape.errors import UserError, fail
 from panscape.pipeline import job
+from panscape.pipeline.verify.records import verify
 from panscape.preprocess import losses
 
 TABLE = pd.DataFrame({"gene": [f"g{i}" for i in range(200)], "value": np.arange(200)})
@@ -112,6 +114,44 @@ def test_a_folder_is_checked_with_what_it_lacks(product):
     product.unlink()
     with pytest.raises(UserError, match=r"genes\.tsv: is missing"):
         digests.check(product.parent)
+
+
+def test_all_damaged_inputs_of_a_job_are_named_at_once(product, tmp_path):
+    other = shutil.copytree(product.parent, tmp_path / "other") / product.name
+    for path in (product, other):
+        path.write_text("gene\n")
+    with pytest.raises(UserError) as error:
+        digests.check(product, tmp_path / "absent.tsv", other)
+    assert [problem.where for problem in error.value.problems] == [str(product), str(other)]
+
+
+def test_what_lies_in_a_folder_is_made_anew_with_it(tmp_path, monkeypatch):
+    monkeypatch.setattr(digests, "_products", {})
+    folder = tmp_path / "results" / "model"
+    digests.begin([folder], "train")
+    for path in (folder / "card.json", folder / "parts" / "a.json"):
+        files.write_json({"a": 1}, path)
+        assert digests.read(path).rule == "train" and digests.read(path).product(path) == folder
+        digests.check(folder, path)
+        path.write_text("{}")
+        for place in (folder, path):
+            with pytest.raises(UserError, match=rf"\.json: is damaged.*-> delete {folder} and run the same"):
+                digests.check(place)
+        assert f"makes them anew: {folder}\n" in "\n".join(verify(folder).lines())
+        files.write_json({"a": 1}, path)
+
+
+def test_what_another_collection_made_is_not_made_anew_by_this_one(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(digests, "_products", {})
+    for collection, cure in (("mine", "delete it and run"), ("theirs", "copy results/theirs/a.tsv anew")):
+        path = Path("results") / collection / "a.tsv"
+        digests.begin([path], "x")
+        files.write_tsv(TABLE, path)
+        digests.check(path, collection="mine")
+        path.write_text("gene\n")
+        with pytest.raises(UserError, match=cure):
+            digests.check(path, collection="mine")
 
 
 def test_large_files_are_sampled(tmp_path, monkeypatch):
@@ -253,11 +293,26 @@ def test_a_damaged_table_does_not_hide_the_error_that_it_explains(tmp_path, monk
         assert "too few cells" in str(explain(fail("x", "too few cells", "lower it", few=True)))
 
 
-def _explanation(log, monkeypatch):
+def test_a_job_names_all_damaged_inputs_before_it_begins(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(digests, "_products", {})
+    paths = [f"results/{name}.tsv" for name in ("mine/a", "mine/b", "theirs/c")]
+    digests.begin(paths, "x")
+    for path in paths:
+        files.write_tsv(TABLE, path)
+        Path(path).write_text("")
+    with pytest.raises(UserError) as error:
+        _explanation("logs/mine/x.log", monkeypatch, paths, {"collection": "mine"})
+    assert [problem.where for problem in error.value.problems] == paths
+    assert [problem.fix.split()[0] for problem in error.value.problems] == ["delete", "delete", "copy"]
+
+
+def _explanation(log, monkeypatch, inputs=(), config=()):
     """Return the function with which a job explains its errors."""
     kept = {}
     monkeypatch.setattr(job, "start_log", lambda path, explain: kept.update(explain=explain))
     monkeypatch.setattr(job.atexit, "register", lambda function: None)
     names = SimpleNamespace(items=lambda: [("study", "a"), ("other", "b")])
-    job.begin(SimpleNamespace(log=[log], config={}, output=[], input=[], rule="x", wildcards=names))
+    parts = {"config": dict(config), "output": [], "rule": "x", "wildcards": names}
+    job.begin(SimpleNamespace(log=[log], input=list(inputs), **parts))
     return kept["explain"]

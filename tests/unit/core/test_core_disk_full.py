@@ -1,5 +1,6 @@
 """A full disk ends a job with one clear message: no crash, nothing lost, nothing left behind."""
 
+import errno
 import os
 import subprocess
 import sys
@@ -9,7 +10,10 @@ import numpy as np
 import pytest
 
 from panscape.data.external_sort import ExternalSort
+from panscape.data.temporary import check_temporary, temporary_space
 from panscape.errors import UserError
+from panscape.pipeline.preflight.jobs import plan
+from panscape.training.gpu_lock import claim
 
 # a limit of the size of files stands for the disk: the system refuses to write more in the same way
 JOB = """
@@ -77,3 +81,29 @@ def test_a_full_temporary_folder_is_named(tmp_path, monkeypatch):
     sort = ExternalSort((100, 10), 10, 5)
     with pytest.raises(UserError, match=r"gone: the temporary folder cannot be written.*TMPDIR="):
         sort.add(np.arange(10), np.zeros(10, dtype=int), np.ones(10))
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS])
+def test_a_run_is_not_begun_where_temporary_files_do_not_fit(tmp_path, monkeypatch, number):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    check_temporary()
+    assert not list(tmp_path.iterdir())
+
+    def full(*_, **__):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(tempfile, "NamedTemporaryFile", full)
+    with pytest.raises(UserError, match=rf"{tmp_path}: the temporary folder cannot be written.*TMPDIR="):
+        check_temporary()
+    with pytest.raises(UserError, match="temporary folder"):  # the plan of preflight
+        plan(tmp_path / "Snakefile", {})
+
+
+def test_other_errors_are_not_laid_on_the_temporary_folder():
+    with pytest.raises(OSError, match="Connection refused"), temporary_space():
+        raise OSError(errno.ECONNREFUSED, "Connection refused")
+
+
+def test_locks_of_gpus_name_the_folder_that_cannot_be_written(tmp_path):
+    with pytest.raises(UserError, match="gone: the temporary folder cannot be written"):
+        claim(["card-of-nobody"], tmp_path / "gone")

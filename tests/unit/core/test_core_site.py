@@ -1,16 +1,22 @@
 """The documents hang together: every page is in the site's contents, and every link leads somewhere."""
 
+import base64
+import html
 import inspect
+import io
+import json
 import posixpath
 import re
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
 from panscape.config.schema import schema, walk
+from panscape.report.explorer import embed
 
 ROOT = Path(__file__).parents[3]
 DOCS = ROOT / "docs"
@@ -22,6 +28,8 @@ import gallery  # noqa: E402
 import interface  # noqa: E402
 import links  # noqa: E402
 import site_pages  # noqa: E402
+import stored_examples  # noqa: E402
+import tutorials  # noqa: E402
 
 PAGES = sorted(DOCS.glob("*.md"))
 DOCUMENTS = [
@@ -149,16 +157,88 @@ def test_every_offered_name_is_in_the_reference(generated):
 
 
 def test_the_gallery_shows_what_the_demo_drew_and_names_the_rest(tmp_path, generated):
-    assert "had not run" in generated["gallery.md"] and "{image}" not in generated["gallery.md"]
+    assert "had not run" in generated["gallery.md"]
+    stored = generated["gallery.md"].count("{image}")
+    folders = [stored_examples.STORED / name / "figures" for name in stored_examples.EXAMPLES]
+    assert stored == sum(len(list(folder.glob("*.png"))) for folder in folders) > 0
     one = gallery.FIGURES["Coexpression landscape"][0]
     drawn = tmp_path / "demo" / f"{one.path}.png"
     drawn.parent.mkdir(parents=True)
     Image.new("RGBA", (1600, 800)).save(drawn)
     text = gallery.page(tmp_path, tmp_path / "demo")
-    assert "had not run" not in text and text.count("{image}") == 1
-    small = re.search(r"\{image\} (\S+)", text)[1]
+    assert "had not run" not in text and text.count("{image}") == stored + 1
+    small = re.findall(r"\{image\} (\S+)", text)[-1]
     assert Image.open(tmp_path / small).size == (gallery.WIDTH, gallery.WIDTH // 2)
-    assert all(f"\n## {title}\n" in text for title in gallery.FIGURES)
+    assert all(f"\n### {title}\n" in text for title in gallery.FIGURES)
+
+
+def test_stored_examples_are_small_and_whole(tmp_path):
+    size = 0
+    for folder in stored_examples.STORED.iterdir():
+        figures = stored_examples.EXAMPLES[folder.name][2]
+        assert {path.name for path in (folder / "figures").glob("*.png")} == {
+            stored_examples.stored_name(one) for one in figures
+        }
+        size += sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    size += sum(path.stat().st_size for path in tutorials.SOURCES.glob("*"))
+    assert size < 1_500_000
+    made = stored_examples.reports(tmp_path)
+    assert sorted(made) == sorted(path.name for path in stored_examples.STORED.iterdir())
+    for path in tmp_path.glob("*.html"):
+        text = path.read_text(encoding="utf-8")
+        assert 'class="file"' not in text and "What was found, and what to believe" in text
+        assert all(len(one) > 10_000 for one in re.findall(r'class="library"[^>]*>([^<]*)<', text))
+
+
+def test_a_stored_report_has_small_figures_and_gets_the_programs_back(monkeypatch):
+    picture = io.BytesIO()
+    noise = np.random.default_rng(0).integers(0, 255, (400, 900, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(picture, "PNG")
+    data = base64.b64encode(picture.getvalue()).decode()
+    monkeypatch.setattr("panscape.report.explorer.embed.library", lambda: ("one();",))
+    policy = html.escape(embed.policy(["own();", "one();"]))
+    page = (
+        f'<meta content="{policy}"><header>title</header>'
+        + 2 * f'<img src="data:image/png;base64,{data}" width="450" alt="the map">'
+        + '<a class="file" href="x.tsv" title="t">x</a>'
+        '<script type="text/plain" class="library" id="library-1">packed</script>'
+    )
+    light = stored_examples.light(page)
+    assert "packed" not in light and "href" not in light and ">x<" in light
+    assert light.count("<img") == 1 and light.count("the map") == 2 and stored_examples.NOTE in light
+    assert len(light) < len(page) / 3 and 'width="450"' in light
+    again = stored_examples.whole(light)
+    assert f'id="library-1">{embed.packed("one();")}<' in again
+    with pytest.raises(ValueError, match="another version of Bokeh"):
+        stored_examples.whole(light.replace("sha256-", "sha256-0"))
+
+
+def test_stored_outputs_belong_to_the_code_of_the_tutorials():
+    stored = sorted(path.stem for path in tutorials.SOURCES.glob("*.json"))
+    assert stored
+    for name in stored:
+        text = (tutorials.SOURCES / f"{name}.md").read_text(encoding="utf-8")
+        outputs = json.loads((tutorials.SOURCES / f"{name}.json").read_text(encoding="utf-8"))
+        made = json.loads(tutorials.notebook(tutorials.split(text), outputs, name))
+        code = [cell for cell in made["cells"] if cell["cell_type"] == "code"]
+        assert len(code) > 5 and all(compile(cell["source"], name, "exec") for cell in code)
+        shown = {form for cell in code for one in cell["outputs"] for form in one.get("data", {})}
+        assert shown == {"image/png", "text/html"}
+        with pytest.raises(tutorials.Stale, match=f"{name}.md: its outputs are of other code"):
+            tutorials.notebook(
+                tutorials.split(text.replace("import pandas as pd", "import pandas")), outputs, f"{name}.md"
+            )
+
+
+def test_outputs_are_kept_in_one_form_without_what_went_to_stderr():
+    table = {
+        "output_type": "execute_result",
+        "data": {"text/plain": "a", "text/html": "<b>a</b>"},
+        "metadata": {},
+    }
+    streams = [{"output_type": "stream", "name": name, "text": name} for name in ("stdout", "stderr")]
+    kept = tutorials.kept([table, *streams])
+    assert [one.get("data", one.get("text")) for one in kept] == [{"text/html": "<b>a</b>"}, "stdout"]
 
 
 def test_figures_of_the_gallery_have_a_caption_and_are_made_by_a_rule_of_their_stage():
@@ -200,3 +280,9 @@ def test_making_clean_leaves_the_readmes():
     recipe = re.search(r"^clean:.*\n((?:\t.*\n)+)", (ROOT / "Makefile").read_text(), re.MULTILINE)[1]
     removed = recipe.replace("rm -rf", "").split()
     assert "results/demo" in removed and not {"results", "results/", "resources"} & set(removed)
+
+
+def test_a_tutorial_that_has_not_run_shows_its_code_and_says_so():
+    made = json.loads(tutorials.notebook(tutorials.split("# T\n\n```{code-cell}\n1\n```\n"), None, "t.md"))
+    assert [cell["source"] for cell in made["cells"]] == ["# T", tutorials.NOT_RUN, "1"]
+    assert made["cells"][2]["outputs"] == []

@@ -42,6 +42,15 @@ def test_an_error_tells_all_problems():
     assert str(fail("a", "b")) == "1 problem:\n  - a: b"
 
 
+def test_messages_are_readable_whatever_is_in_them():
+    word = "https://me:s3cr3t@example.org/" + "d/" * 2500
+    text = str(Problem("k" * 5000, f"found {word!r}", "write less"))
+    assert len(text) < 1200 and "(5,001 characters)" in text and text.endswith("write less")
+    assert "s3cr3t" not in text and "https://***@example.org/d/d/" in text
+    path = "/data/" + "a" * 250 + "/" + "b" * 250
+    assert path in str(Problem(path, "does not exist"))
+
+
 def test_progress_tells_rate_and_time_left(caplog):
     progress = Progress("cells", 10, every=0)
     with caplog.at_level(logging.INFO, logger="panscape"):

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import gseapy
 import numpy as np
 import pytest
@@ -8,7 +10,7 @@ from scipy.stats import hypergeom
 from statsmodels.stats.multitest import multipletests
 
 from panscape.coscape.dictionary.enrich import enrich_genes, group_gene_sets, overrepresented_sets
-from panscape.data.gene_sets import read_gene_sets, restrict
+from panscape.data.gene_sets import named_paths, read_gene_sets, restrict
 from panscape.errors import UserError
 
 
@@ -117,7 +119,7 @@ def test_all_bad_lines_are_told_but_not_endlessly(tmp_path):
 names = st.text(st.characters(blacklist_categories=("Cs", "Cc", "Zs", "Zl", "Zp")), min_size=1, max_size=8)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.dictionaries(names, st.lists(names, min_size=1, max_size=5), min_size=1, max_size=5))
 def test_any_names_survive(tmp_path_factory, sets):
     path = tmp_path_factory.mktemp("gmt") / "any.gmt"
@@ -148,3 +150,16 @@ def test_low_overlap_is_a_warning_with_numbers(library, caplog):
     caplog.clear()
     restrict(sets, genes, library="fine")
     assert "WARNING" not in caplog.text
+
+
+def test_libraries_are_named_by_their_files_or_by_the_user():
+    given = [
+        "a/GO.gmt",
+        Path("b/kegg.gmt.gz"),
+        {"path": "c/GO.gmt", "name": "own"},
+        {"path": "x.gmt", "name": None},
+    ]
+    names = {"GO": "a/GO.gmt", "kegg": "b/kegg.gmt.gz", "own": "c/GO.gmt", "x": "x.gmt"}
+    assert named_paths(given) == names
+    with pytest.raises(UserError, match=r"'GO'.*give one of them another name"):
+        named_paths(["a/GO.gmt", "c/GO.gmt"])

@@ -9,7 +9,7 @@ from panscape.coscape.dictionary.enrich import enrich_genes
 from panscape.coscape.dictionary.fit_stack import learn_stack, stack_elbow, stack_fit
 from panscape.coscape.dictionary.interpret import entry_tables
 from panscape.coscape.dictionary.networks import marker_edges
-from panscape.coscape.dictionary.products import PairIndex
+from panscape.coscape.dictionary.pair_index import PairIndex
 from panscape.coscape.dictionary.settings import DictionarySettings
 from panscape.coscape.dictionary.stack import make_stack
 from panscape.coscape.dictionary.write import SavedDictionary, dictionary_to_anndata, read_dictionary
@@ -27,6 +27,7 @@ from panscape.data.edge_lists import Graph, Network
 from panscape.data.gene_sets import restrict
 from panscape.errors import UserError
 from panscape.plot.dictionary import Tables, draw_dictionary
+from panscape.plot.entry_networks import PANELS, most_used
 from panscape.plot.overlap import draw_overlap
 
 
@@ -232,9 +233,12 @@ def test_every_figure_is_drawn(written, monkeypatch):
     assert list(drawn) == [
         "elbow", "usage-maps", "usage-labels", "networks", "confidence", "enrichment",
     ]  # fmt: skip
-    assert len(drawn["networks"].axes) == len(saved.names)
+    assert len(drawn["networks"].axes) == min(len(saved.names), PANELS)
     labels = {text.get_text() for ax in drawn["networks"].axes for text in ax.texts}
-    assert set(reading.links["gene_a"]) <= labels
+    most = most_used(reading.entries.set_index("entry")["share"])
+    assert labels == {
+        *reading.links.loc[reading.links["entry"].isin(most), ["gene_a", "gene_b"]].to_numpy().ravel()
+    }
 
 
 def test_baselines_of_single_resolutions(written, caplog):

@@ -10,7 +10,8 @@ from panscape.coscape.dictionary.fit_stack import learn_stack, stack_elbow
 from panscape.coscape.dictionary.learn import learn_entries
 from panscape.coscape.dictionary.measured import Measured, code_products, entry_products
 from panscape.coscape.dictionary.nmf_programs import factor_tables
-from panscape.coscape.dictionary.products import PairIndex, group_products, inner_products, learn_products
+from panscape.coscape.dictionary.pair_index import PairIndex
+from panscape.coscape.dictionary.products import group_products, inner_products, learn_products
 from panscape.coscape.dictionary.settings import DictionarySettings
 from panscape.coscape.dictionary.stack import make_stack
 from panscape.coscape.dictionary.study import study_confidence

@@ -8,8 +8,10 @@ import pytest
 from panscape.coscape.dictionary.names import name_entries
 from panscape.data.files import write_tsv
 from panscape.data.gene_sets import restrict, unmangled
+from panscape.plot.entry_networks import strongest
 from panscape.plot.names import entry_labels
 from panscape.report.blocks import Table
+from panscape.report.entries import titled, titles
 from panscape.report.results import Results
 from panscape.report.sections import programs
 
@@ -76,6 +78,31 @@ def test_the_report_shows_programmes_with_and_without_names(tmp_path, name):
     write_tsv(pd.DataFrame([row]), tmp_path / "programs/programs.tsv")
     results = Results.of(tmp_path, [tmp_path / "programs"], {"dictionary": {"min_kme": 0.12}})
     assert programs.sentences(results)[0].startswith("1 of 2 genes have a place")
-    assert programs.names(results) == {"entry-01": f"{name}: A" if name else "A"}
+    assert titles(results) == {"entry-01": f"01 {name}: A" if name else "01 A"}
     tables = [block for block in programs.blocks(results) if isinstance(block, Table)]
+    assert tables[0].rows[0][0] == titles(results)["entry-01"] and "top_genes" not in tables[0].header
     assert len(tables) == 1 and "0.12" in programs.methods(results)[0]
+
+
+def test_entries_without_programmes_are_titled_by_marker_genes(tmp_path):
+    markers = pd.DataFrame({"entry": "entry-01", "gene": list("DCBA"), "marker_edges": [1, 9, 5, 7]})
+    write_tsv(markers, tmp_path / "dictionary/marker_genes.tsv")
+    results = Results.of(tmp_path, [tmp_path / "dictionary"], {})
+    shown = titled(pd.DataFrame({"entry": ["entry-01", "entry-02"], "second": ["", "entry-01"]}), results)
+    assert shown["entry"].tolist() == ["01 C, A, B", "entry-02"]
+    assert shown["second"].tolist() == ["", "01 C, A, B"]
+    assert titles(Results.of(tmp_path, [], {})) == {}
+
+
+def test_a_network_is_drawn_by_its_heaviest_edges_and_stays_in_one_piece():
+    genes = [f"G{i}" for i in range(8)]
+    inside = [(a, b) for i, a in enumerate(genes[:7]) for b in genes[i + 1 : 7]]
+    links = pd.DataFrame(inside, columns=["gene_a", "gene_b"]).assign(hops=1)
+    links["weight"] = [float(weight) for weight in range(len(links), 0, -1)]
+    links.loc[len(links)] = ["G6", "G7", 2, float("nan")]  # joined by a common neighbour only
+    graph = strongest(links, genes)
+    assert graph.vs["name"] == genes and graph.ecount() == 2 * len(genes) and graph.is_connected()
+    assert graph.es[graph.get_eid("G6", "G7")]["hops"] == 2
+    assert graph.es[graph.get_eid("G0", "G1")]["weight"] == 21
+    dropped = [edge for edge in inside if not graph.are_adjacent(*edge)]
+    assert len(dropped) == 6 and all(inside.index(edge) > 14 for edge in dropped)  # the lightest

@@ -286,6 +286,8 @@ def test_features_of_a_collection(collection):
     sets = read_libraries([gmt], shared, (50, 150))
     member = sets.member[[list(sets.terms).index(term) for term in scores.var_names]]
     np.testing.assert_allclose(scores.X[:450], aucell(one, member), atol=1e-6)
+    listed = [set(names.split(";")) for names in scores.var["genes"]]
+    assert listed == [{shared[at] for at in row.indices} for row in member]
 
 
 def test_scores_survive_the_file(collection):

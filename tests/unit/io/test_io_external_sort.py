@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from panscape.data.external_sort import ExternalSort
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.integers(1, 40),
     st.integers(1, 12),

@@ -198,7 +198,7 @@ def by_python(text: str, row: dict) -> bool:
     return bool(eval(text.replace("`two words`", "two_words"), {"__builtins__": {}}, names))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(frames(), expressions)
 def test_like_python_row_by_row(frame, text):
     if " not in " in text:  # with a missing value Python finds it not in the list, we find nothing
@@ -207,7 +207,7 @@ def test_like_python_row_by_row(frame, text):
     assert keep_mask(text, frame, WHERE).tolist() == expected
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(frames(), expressions)
 def test_like_pandas_where_nothing_is_missing(frame, text):
     frame = frame.dropna().reset_index(drop=True)
@@ -216,7 +216,7 @@ def test_like_pandas_where_nothing_is_missing(frame, text):
     assert keep_mask(text, frame, WHERE).tolist() == np.asarray(expected).tolist()
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.text(alphabet="ab`'\"()[]<>=!&|~,. 12notinadr_\n\\", max_size=25))
 def test_any_text_is_read_or_refused(text):
     frame = pd.DataFrame({"a": [1.0, 2.0], "b": ["x", "y"]})

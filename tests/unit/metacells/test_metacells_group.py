@@ -128,7 +128,7 @@ def test_one_type_of_equal_cells_is_still_grouped():
     assert grouping.sizes.sum() == 200 and grouping.k == 5
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     sizes=st.lists(st.integers(1, 400), min_size=1, max_size=12),
     k=st.integers(1, 40),

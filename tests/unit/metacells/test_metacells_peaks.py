@@ -13,7 +13,7 @@ from panscape.coem.peaks import gene_places, parse_peaks, peak_table, promoter_s
 from panscape.errors import UserError
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     chrom=st.from_regex(r"(chr)?([0-9]{1,2}|X|Y|M|[A-Z]{2}[0-9]{6}\.[0-9])", fullmatch=True),
     start=st.integers(0, 3 * 10**8),
@@ -26,7 +26,7 @@ def test_any_peak_name_is_read_back(chrom, start, length, marks):
     assert (row["chrom"], row["start"], row["end"]) == (chrom, start, start + length)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.text(max_size=20))
 def test_any_text_is_read_or_refused(text):
     try:

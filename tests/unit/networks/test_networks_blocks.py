@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from scipy import sparse, stats
 
-from panscape.sivae.networks.associate import associate
+from panscape.sivae.networks.associate import associate, residual_scale
 from panscape.sivae.networks.centrality import associate_genes
 from panscape.sivae.networks.covariates import usable_lines, with_covariates
 from panscape.sivae.networks.edge_groups import group_edges
@@ -291,3 +291,25 @@ def test_maps_are_repeated_with_the_depth_of_lines(rng):
     ).set_index("test")
     assert table.loc["permanova", "pvalue"] < 0.01 and table.loc["permanova, controlled", "pvalue"] > 0.05
     assert list(table.index[3:]) == ["permanova, controlled", "mantel, controlled", "pc1, controlled"]
+
+
+def test_residuals_of_maps_have_the_same_expected_size(rng):
+    design = rng.normal(size=(12, 2))
+    design -= design.mean(axis=0)
+    scale = residual_scale(design)
+    kept = np.eye(12) - 1 / 12 - design @ np.linalg.pinv(design)
+    np.testing.assert_allclose(np.diag(kept) * np.square(scale), 1)
+    alone = np.zeros((6, 1))
+    alone[0] = 1  # a regressor that explains one unit completely
+    assert residual_scale(alone - alone.mean(axis=0))[0] == 0
+
+
+def test_mantel_with_a_control_keeps_its_level():
+    rng, small = np.random.default_rng(3), []
+    for _ in range(200):
+        phenotype, _ = read_phenotype(pd.Series(rng.permutation(np.repeat(["a", "b"], 7)), name="y"))
+        depth = rng.normal(size=14)
+        x = rng.normal(size=(20, 14)) + 0.3 * depth
+        table = associate(x.T @ x, phenotype, permutations=79, rng=rng, controls={"depth": depth})
+        small.append(table.set_index("test").loc["mantel, controlled", "pvalue"] <= 0.05)
+    assert 0.02 <= np.mean(small) <= 0.09  # 0.01 without residual_scale

@@ -1,5 +1,7 @@
 """Edges of groups and sets, known interactions and gene sets, by definitions written out."""
 
+import warnings
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -43,6 +45,14 @@ def test_edge_table_counts_bins(lines):
     assert names == [(0, 1), (0, 6), (2, 3), (4, 5)]
     assert lines.fractions.toarray()[0].tolist() == [0, 1, 1, 0.5]
     assert lines.present.toarray()[9].tolist() == [1, 0, 1, 1]
+
+
+def test_a_set_of_all_genes_has_no_others(lines):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # no mean of an empty slice
+        means = np.ones((8, 10)) + np.arange(10.0)
+        result = associate_sets(lines, {"all": GENES}, phenotype_of(np.arange(10.0)), means=means)
+    assert list(zip(result["set_a"], result["set_b"], strict=True)) == [("all", "all")]
 
 
 def test_edges_in_sets_that_follow_the_phenotype(lines):

@@ -8,9 +8,10 @@ import pandas as pd
 import pytest
 
 from panscape.data import files
-from panscape.plot.network_effects import draw_effects
+from panscape.plot.network_effects import _span, draw_effects, plot_ends
 from panscape.report.results import Results
 from panscape.report.sections.network_engines import MODELS, engine_blocks
+from panscape.sivae.networks import ends as ends_module
 from panscape.sivae.networks.centrality import BELOW, TEXT
 from panscape.sivae.networks.effects import COLUMNS as EFFECT_COLUMNS
 from panscape.sivae.networks.effects import SET_COLUMNS, effect_tables, set_members
@@ -24,7 +25,7 @@ from panscape.sivae.networks.read import read_collection, read_lines
 from panscape.sivae.networks.reliability import check_lines
 from panscape.sivae.networks.set_tests import figure_genes
 from panscape.sivae.networks.settings import NetworkSettings
-from panscape.sivae.networks.verdict import EVERY, verdict_table
+from panscape.sivae.networks.verdict import EVERY, enriched_calls, verdict_table
 
 PHENOTYPES = ["phenotype", "group"]
 
@@ -129,6 +130,19 @@ def test_figures_of_effects(collection, settings, tables, measured):
     assert len(dict(empty)) == 3
 
 
+def test_kept_edges_are_drawn_from_the_file(tmp_path):
+    edges = pd.DataFrame({
+        "set": "1", "phenotype": "2", "model": "sivae", "gene_a": ["3", "4"], "gene_b": "5",
+        "low": [0.5, 0.0], "high": [0.75, 1.0], "change": [0.25, 1.0], "lines_low": 2, "lines_high": 2,
+    })  # fmt: skip
+    files.write_tsv(edges, tmp_path / "ends.tsv")
+    table = files.read_tsv(tmp_path / "ends.tsv", dtype=ends_module.TEXT)
+    pd.testing.assert_frame_equal(table, edges)
+    drawn = plot_ends(table, ["sivae"])
+    alphas = [line.get_alpha() for line in drawn.axes[0].lines if line.get_alpha() is not None]
+    assert alphas == pytest.approx([0.3 + 0.6 * 0.375, 0.9])
+
+
 def test_engines_are_measured_on_these_lines(engines, collection, tables):
     assert list(engines) == COLUMNS and len(engines) == 2 * 3
     # modules of ten genes move together, so that the mean over 199 permutations is not exact
@@ -208,7 +222,8 @@ def test_the_verdict_says_who_finds_what(tables, measured, engines):
     assert every["name"].str.startswith("A").mean() > 0.9 and len(every) >= 7
     assert (every["n_engines"] == 3).all() and every["believed"].all()
     only = subset[subset["n_engines"] == 1]
-    assert (only["verdict"] == "only " + only["engines"]).all()
+    assert (only["verdict"] == "only " + only["engines"]).all() and not only["confirmed"].any()
+    assert subset.loc[subset["n_engines"] > 1, "confirmed"].all()
     sets = verdict[(verdict["phenotype"] == "phenotype") & (verdict["kind"] == "set")]
     assert sets["name"].tolist()[0] == "A" and sets["verdict"].tolist()[0] == EVERY
     believed = engines.loc[engines["believed"] & (engines["phenotype"] == "phenotype"), "model"].iloc[0]
@@ -217,6 +232,51 @@ def test_the_verdict_says_who_finds_what(tables, measured, engines):
     assert set(subset.loc[subset["believed"], "name"]) == set(called["gene"])
     nothing = verdict_table(tables["genes"].assign(call=""), measured[1].head(0), engines, ["sivae", "pca"])
     assert nothing.empty and "rho_pca" in nothing
+
+
+def test_a_single_engine_confirms_its_own_genes(tables, measured, engines):
+    genes = tables["genes"][tables["genes"]["model"] == "pca"]
+    verdict = verdict_table(genes, measured[1].head(0), engines, ["pca"])
+    assert len(verdict) and verdict["confirmed"].all()
+
+
+def test_enriched_sets_are_called_where_both_rankings_and_labels_agree(engines):
+    rows = [
+        ("both", "raw", 2.0, 0.01, 0.01), ("both", "controlled", 1.9, 0.02, 0.03),
+        ("turned", "raw", -2.0, 0.01, 0.01), ("turned", "controlled", 1.9, 0.02, 0.03),
+        ("labels", "raw", 2.0, 0.01, 0.01), ("labels", "controlled", 1.9, 0.02, 0.2),
+        ("raw only", "raw", 2.0, 0.01, 0.01), ("raw only", "controlled", 1.0, 0.4, 0.4),
+        ("unknown", "raw", 2.0, 0.01, np.nan), ("unknown", "controlled", 2.0, 0.01, 0.01),
+    ]  # fmt: skip
+    names = ["term", "ranking", "nes", "fdr", "pvalue_labels"]
+    table = pd.DataFrame(rows, columns=names).assign(library="go", phenotype="phenotype", model="sivae")
+    called = enriched_calls(table, 0.05).set_index("enrichment")["call"]
+    assert called.to_dict() == {
+        "both": "connectivity", "turned": "", "labels": "", "raw only": "", "unknown": ""
+    }  # fmt: skip
+    empty = pd.DataFrame(columns=["gene", "phenotype", "model", "call", "rho_partial", "fdr_partial"])
+    verdict = verdict_table(empty, empty, engines, ["sivae", "pca"], enriched=table)
+    (row,) = verdict.to_dict("records")
+    assert (row["kind"], row["name"], row["library"], row["verdict"]) == (
+        "enrichment",
+        "both",
+        "go",
+        "only sivae",
+    )
+    assert row["rho_sivae"] == 1.9 and row["fdr_sivae"] == 0.02
+
+
+def test_outliers_do_not_stretch_the_figure_of_hubs():
+    ends = np.random.default_rng(0).random((400, 2))
+    none = np.zeros(400, bool)
+    assert _span(ends, none) == (ends.min(), ends.max())
+    ends[0] = 40.0
+    low, high = _span(ends, none)
+    assert low >= 0 and high <= 1
+    called = none.copy()
+    called[0] = True
+    assert _span(ends, called)[1] == 40.0
+    assert _span(np.full((3, 2), np.nan), none[:3]) == (0.0, 1.0)
 
 
 def test_names_that_are_numbers_stay_text(tmp_path):

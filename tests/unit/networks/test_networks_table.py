@@ -47,7 +47,7 @@ def test_the_column_line_is_the_key_wherever_it_is(write):
 
 
 def test_lines_of_the_same_name_are_found_by_their_files(write):
-    lines = pd.DataFrame({"line": ["s-a", "t-a", "b"], "name": ["a", "a", "b"]})
+    lines = pd.DataFrame({"line": ["s-a", "t-a", "b"], "name": ["a", "a", "b"], "study": ["s", "t", "s"]})
     path = write("line,trait\ns-a,1\nt-a,2\nb,3\n")
     assert with_table(lines, read_lines_table(path), path)["trait"].tolist() == [1, 2, 3]
     with pytest.raises(UserError, match="no line is called 'a'"):
@@ -107,7 +107,9 @@ def test_columns_of_the_table_are_phenotypes_but_blocks_and_covariates(write):
     path = write("line,trait,donor,sex\n" + rows)
     config = config_of(path, block="donor", covariates=["sex"])
     assert phenotype_columns(config) == ["trait"]
-    lines = pd.DataFrame({"line": [f"l{at}" for at in range(16)], "name": [f"l{at}" for at in range(16)]})
+    lines = pd.DataFrame(
+        {"line": [f"l{at}" for at in range(16)], "name": [f"l{at}" for at in range(16)]}
+    ).assign(study="s")
     settings = NetworkSettings.of(config["networks"])
     assert settings.table == path
     joined = with_table(lines, read_lines_table(path), path)

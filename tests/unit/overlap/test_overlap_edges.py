@@ -74,7 +74,7 @@ names = st.text(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.tuples(names, names), min_size=1, max_size=20))
 def test_any_edges_survive(tmp_path_factory, pairs):
     path = tmp_path_factory.mktemp("net") / "net.tsv"

@@ -112,7 +112,7 @@ def made_graph(seed=0, weighted=True, n=300):
     return neighbor_graph(indices, distances, "umap" if weighted else "none")
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(2, 25), st.integers(0, 10**6), st.sampled_from([0.1, 1.0, 10.0]))
 def test_modularity_is_igraphs(n, seed, resolution):
     rng = np.random.default_rng(seed)
@@ -160,7 +160,7 @@ def test_modularity_is_as_good_as_igraphs(resolution):
     assert min(ours) >= min(theirs) - 0.002
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(1, 30), st.integers(0, 10**6), st.sampled_from([0.1, 1.0, 10.0]))
 def test_no_merger_of_communities_gains(n, seed, resolution):
     rng = np.random.default_rng(seed)

@@ -24,7 +24,7 @@ def nested_labels(rng, n):
     return [np.unique(level, return_inverse=True)[1] for level in levels]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(0, 10**6), st.integers(1, 12), st.booleans())
 def test_every_large_community_is_there_once(seed, min_cells, repeat_last):
     rng = np.random.default_rng(seed)

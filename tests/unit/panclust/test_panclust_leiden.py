@@ -31,7 +31,7 @@ def assert_nested(levels):
         assert labels.dtype == np.int32 and set(labels) == set(range(labels.max() + 1))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.integers(0, 10**6), st.sampled_from([0.1, 1.0, 10.0]), st.booleans())
 def test_levels_are_nested_and_their_parts_connected(seed, resolution, weighted):
     graph = random_graph(seed, weighted=weighted)

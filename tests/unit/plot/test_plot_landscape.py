@@ -10,6 +10,7 @@ from panscape.plot import names as names_module
 from panscape.plot.figure_names import title
 from panscape.plot.landscape import ends, find_statistic
 from panscape.plot.maps import is_labels, missing_note, plain_ticks, plot_map
+from panscape.plot.river import partition, plot_river, river_column
 from panscape.plot.spaces import plot_pairs_by_size, plot_spaces
 from panscape.plot.style import save_figure
 from panscape.plot.trajectory import (
@@ -21,6 +22,7 @@ from panscape.plot.trajectory import (
     plot_pseudotime_age,
 )
 from panscape.plot.view import View, graph_edges, read_expression, read_pair_values
+from panscape.plot.volcano import plot_volcano
 
 N = 30
 
@@ -313,3 +315,51 @@ def test_the_note_below_the_spaces_names_only_what_is_drawn():
     rows = [("coexpression", names_module.AGE, 0.9, 0.8, 0.95, 0.1, 0.05, 0.01, 55)]
     drawn = texts(plot_spaces(pd.DataFrame(rows, columns=names)))
     assert any("line: 95 % interval" in text and "2 sd" in text for text in drawn)
+
+
+def nested():
+    """Return two studies: in `a` resolution 2 splits all cells, in `b` it keeps half of them."""
+    names = ["a-all", "a-r1-l0-c0", "a-r1-l1-c1", "a-r2-l0-c0", "a-r2-l0-c1", "a-r2-l0-c2", "b-r1-l0-c0"]
+    names += ["b-r2-l0-c0", "b-r2-l0-c1"]
+    same = ["", "", "r1-l0-c1;r1-l2-c1", "", "", "", "", "", ""]
+    obs = pd.DataFrame({"study": [name[0] for name in names], "duplicates": same}, index=names)
+    obs["n_cells"] = [100, 60, 40, 50, 30, 20, 80, 20, 20]
+    obs["cell_type"] = pd.Categorical(["x", "x", "y", "x", "y$1$", None, "y$1$", "x", "x"])
+    obs["dpt_pseudotime"] = [0.5, 0.1, 0.9, 0.2, 0.8, 0.4, 0.6, 0.1, 0.2]
+    return View(obs, np.zeros((len(obs), 2)))
+
+
+def test_the_river_counts_no_cell_twice_and_leaves_few_out():
+    assert nested().obs.index[partition(nested().obs)].tolist() == [
+        "a-r2-l0-c0", "a-r2-l0-c1", "a-r2-l0-c2", "b-r1-l0-c0",
+    ]  # fmt: skip
+    fewer = nested().obs.drop(index="a-r2-l0-c0")  # resolution 2 holds half of the cells, so 1 is taken
+    assert "a-r1-l1-c1" in fewer.index[partition(fewer)]
+    small = nested().obs.loc[["a-all", "a-r2-l0-c2", "b-r2-l0-c0"]]  # of a study with one cluster, this one
+    assert small.index[partition(small)].tolist() == ["a-all", "b-r2-l0-c0"]
+
+
+def test_the_river_names_studies_and_labels():
+    view = nested()
+    assert river_column(view, ["study", "component", "n_cells", "cell_type"]) == "cell_type"
+    assert river_column(View(view.obs.assign(cell_type="x"), view.xy), ["cell_type"]) is None
+    fig = plot_river(view, "cell_type")
+    assert {"a", "b", "no label", "4 panclusters in order of pseudotime", "cell type"} <= set(texts(fig))
+    heights = np.array([np.ptp(path.get_path().vertices[[3, 4], 1]) for path in fig.axes[0].patches])
+    # a ribbon on either side of each cluster, as high as its share of the cells
+    np.testing.assert_allclose(heights / heights.sum(), np.tile([50, 20, 80, 30], 2) / 360, atol=1e-9)
+    unordered = View(view.obs.assign(dpt_pseudotime=np.nan), view.xy)
+    assert "4 panclusters by label" in texts(plot_river(unordered, "cell_type"))
+
+
+def test_the_volcano_names_the_strongest_genes_apart_from_each_other():
+    rho = np.linspace(-0.95, 0.95, 41)
+    genes = pd.DataFrame({"gene": [f"g{i}" for i in range(41)], "rho": 0.0, "rho_within": rho})
+    genes["fdr"] = 10.0 ** (-8 * np.abs(rho))
+    genes.loc[40, "fdr"] = np.nan  # not tested
+    fig = plot_volcano(genes)
+    named = [item for item in fig.axes[0].texts if item.get_text().startswith("g")]
+    assert {"g0", "g39"} <= {item.get_text() for item in named} and len(named) == 16
+    assert "g40" not in texts(fig) and "of 40" in fig.axes[0].get_title(loc="left")
+    right = sorted(item.xyann[1] for item in named if item.xyann[0] > 0)
+    assert np.diff(right).min() > 0.05 * fig.axes[0].get_ylim()[1]

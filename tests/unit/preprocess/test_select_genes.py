@@ -76,7 +76,7 @@ def test_one_study():
     assert select_genes({"x": frame}, n_genes=2)["gene"].tolist() == ["b", "c", "d", "a"]
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.lists(st.integers(0, 4), min_size=4, max_size=25), st.integers(2, 10), st.randoms())
 def test_ties_do_not_depend_on_the_order_of_the_rows(scores, n_genes, random):
     genes = [f"g{at:02d}" for at in range(len(scores))]

@@ -299,7 +299,8 @@ def test_the_librarys_scripts_reach_what_they_need_and_little_else(code):
     reached = {path.stem: code.reached(path) for path in sorted((WORKFLOW / "scripts").glob("*.py"))}
     assert len(reached) > 50
     sizes = sorted(len(one.modules) for one in reached.values())
-    assert sizes[len(sizes) // 2] < 45 and sizes[-1] < 150  # of some 560 modules
+    assert sizes[len(sizes) // 2] < 45 and sizes[-2] < 100  # of some 570 modules
+    assert max(reached, key=lambda name: len(reached[name].modules)) == "write_report"  # it reads them all
     trains = {name for name, one in reached.items() if "panscape.unicoord.losses" in one.modules}
     assert "train_unicoord" in trains and not trains & {"build_landscape", "find_panclusters", "train_lines"}
     assert "panscape.training.loop" in reached["train_lines"].modules

@@ -1,6 +1,7 @@
 """The report in a real browser: Chromium (apt-get install chromium), driven by Playwright."""
 
 import importlib.util
+import json
 import re
 import shutil
 from pathlib import Path
@@ -115,6 +116,8 @@ def test_search_leads_to_the_page_of_a_gene_and_on_to_its_neighbours(opened):
     for part in (
         HOSTILE,
         "Along pseudotime",
+        "Placed in 01 ",
+        "tells beta from other cells",
         "connectivity",
         "Gene7 (3)",
         "in how many of 3 lines",
@@ -126,7 +129,55 @@ def test_search_leads_to_the_page_of_a_gene_and_on_to_its_neighbours(opened):
     assert opened.inner_text("#gene-page h3").startswith("Gene2")
     opened.fill("#gene-search", "nothing")
     opened.press("#gene-search", "Enter")
-    assert "No page for nothing" in opened.inner_text("[role=status]")
+    assert "Nothing is called nothing" in opened.inner_text("[role=status]")
+
+
+def test_keys_alone_open_a_gene_and_select_a_cluster(opened):
+    name = opened.evaluate(
+        "JSON.stringify(Bokeh.documents[0].roots()[0].renderers.at(-1).data_source.data.name)"
+    )
+    cluster = json.loads(name)[3]
+    opened.focus("#gene-search")
+    opened.keyboard.type(cluster)
+    opened.keyboard.press("Enter")
+    assert cluster in opened.inner_text(".about h3")
+    assert opened.inner_text("[role=status]") == ""
+    opened.keyboard.press("Tab")  # the pairs of the cluster are buttons
+    assert opened.evaluate("document.activeElement.tagName") in ("BUTTON", "A", "DIV")
+    opened.locator(".about button.gene").first.focus()
+    opened.keyboard.press("Enter")
+    assert opened.locator("#gene-page").is_visible()
+
+
+CONTRAST = """() => {
+  const parsed = (text) => (text.match(/[\\d.]+/g) ?? []).map(Number);
+  const light = (rgb) => {
+    const linear = (part) => (part <= 0.03928 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4);
+    const [r, g, b] = rgb.map((part) => linear(part / 255));
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+  const behind = (node) => {
+    for (let one = node; one; one = one.parentElement) {
+      const colour = parsed(getComputedStyle(one).backgroundColor);
+      if (colour.length === 3 || colour[3] > 0) return colour.slice(0, 3);
+    }
+    return [255, 255, 255];
+  };
+  return [...document.querySelectorAll("#summary *, nav *, section > p")].flatMap((node) => {
+    const own = [...node.childNodes].some((child) => child.nodeType === 3 && child.data.trim());
+    if (!own || !node.checkVisibility() || node.closest(".plot, option")) return [];
+    const [a, b] = [light(parsed(getComputedStyle(node).color).slice(0, 3)), light(behind(node))];
+    const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+    return ratio < 4.5 ? [`${node.tagName} ${node.textContent.slice(0, 30)} ${ratio.toFixed(2)}`] : [];
+  });
+}"""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_text_stands_out_from_its_ground(opened, scheme):
+    opened.emulate_media(color_scheme=scheme)
+    find_gene(opened, "Gene5")
+    assert opened.evaluate(CONTRAST) == []
 
 
 def test_a_table_is_sorted_filtered_and_downloaded(opened):

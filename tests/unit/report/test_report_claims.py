@@ -11,6 +11,7 @@ from panscape.data.files import read_tsv, write_tsv
 from panscape.report.claims import alerts
 from panscape.report.claims.claim import by_chance, verdict
 from panscape.report.claims.every import claims
+from panscape.report.claims.known import overlap_claims
 from panscape.report.first_screen import first_screen, numbers
 from panscape.report.glossary import WORDS, explainer
 from panscape.report.methods import methods
@@ -201,3 +202,25 @@ def test_words_are_explained_once_and_never_inside_tags():
     assert 'href="#pseudotime"' in text
     assert "<dfn" not in explain("metacell pseudotime")
     assert all(not re.search("[<>]", meaning) for meaning in WORDS.values())
+
+
+@pytest.mark.parametrize(
+    "verdicts, decided",
+    [
+        (["holds", "holds", "none"], "supported"),
+        (["holds", "fails", "open"], "not better than all cells"),
+        (["holds", "open", "open"], "cannot be decided here"),
+        (["none", "none", "none"], None),
+    ],
+)
+def test_the_claim_on_known_networks_holds_for_all_or_fails_for_one(tmp_path, verdicts, decided):
+    table = pd.DataFrame({"network": ["string", "biogrid", "kegg"], "verdict": verdicts})
+    table = table.assign(edges=100, z=[9.0, 4.0, 1.0], best_baseline="all-cells", z_baseline=2.0)
+    write_tsv(table, tmp_path / "overlap/verdicts.tsv")
+    made = overlap_claims(Results.of(tmp_path, [tmp_path / "overlap"], {}))
+    assert [claim.verdict for claim in made] == ([] if decided is None else [decided])
+    if made:
+        known = 3 - verdicts.count("none")
+        assert made[0].n == f"{known} known networks" and f"of {known} networks" in made[0].evidence
+        assert "largest z 9.0 (string)" in made[0].evidence and made[0].baseline == "all cells: z 2.0"
+    assert overlap_claims(Results.of(tmp_path, [], {})) == []

@@ -209,6 +209,39 @@ def test_the_section_names_the_best_baseline(tmp_path):
     assert "Not all classes have test cells: the scores are of cell type over 3 of 4 classes" in text
 
 
+def test_effects_and_the_confidence_of_scenarios_are_shown(tmp_path):
+    tables = made_up_tables()
+    scores = [
+        {"value": "x", "class": kind, "model": model, "r": r, "mse_share": error}
+        for kind in "ab"
+        for model, r, error in (("ridge of effects", 0.9, 0.1), ("mean of effects", 0.7, 0.4),
+                                ("pooled shift", 0.6, 0.5))
+    ]  # fmt: skip
+    learned = [{"label": "platform", "context": "cell_type", "scores": scores}]
+    tables["model/model"] = tables["model/model"] | {"interactions": learned}
+    rows = [
+        ("unknown cell_type", "a", "fraction", 0.02, 0.05), ("unknown cell_type", "a", "n", 90, np.nan),
+        ("unknown cell_type", "b", "fraction", 0.6, 0.05), ("unknown cell_type", "b", "n", 5, np.nan),
+        ("effect of platform", "unicoord", "mse_share", 0.2, 1.0),
+        ("effect of platform", "unicoord", "r_of_change", 0.9, 0.0),
+        ("effect of platform", "unicoord", "n", 4, 0),
+    ]  # fmt: skip
+    more = pd.DataFrame(rows, columns=tables["metrics"].columns)
+    tables["metrics"] = pd.concat([tables["metrics"], more], ignore_index=True)
+    made_up = results(tmp_path, tables, CONFIG)
+    shown = [block for block in flat(unicoord.SECTION.content(made_up)) if block.block == "table"]
+    (confidence,) = [block for block in shown if "Confidence of the scenarios" in block.caption]
+    # the shift of age has no classes, and no confidence
+    assert [list(row[:4]) for row in confidence.rows] == [["old", "platform: x", "cell_type", "2"]]
+    assert "pooled shift" in confidence.header and "0.5" in str(confidence.rows[0])
+    (effects,) = [block for block in shown if block.header[0] == "effect"]
+    assert effects.rows[0][0] == "effect of platform"
+    (headline,) = unicoord.SECTION.headline(made_up)
+    assert "effect" not in headline and "effect" not in unicoord.SECTION.methods(made_up)[0]
+    (unknown,) = [block for block in shown if "called unknown, by class" in block.caption]
+    assert [row[1] for row in unknown.rows] == ["b", "a"] and "5 %" in unknown.caption
+
+
 def test_the_section_omits_what_was_not_requested(tmp_path):
     made_up = results(tmp_path, made_up_tables(continuous=False), {"unicoord": {}, "report": {}})
     blocks = list(flat(unicoord.SECTION.content(made_up)))

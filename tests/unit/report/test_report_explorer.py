@@ -16,7 +16,7 @@ import pandas as pd
 import pytest
 
 from panscape.data.files import write_tsv
-from panscape.report.explorer import embed, genes, maps
+from panscape.report.explorer import embed, gene_sets, genes, maps
 from panscape.report.explorer.bounds import bytes_of
 from panscape.report.methods import methods
 from panscape.report.page import page
@@ -24,6 +24,24 @@ from panscape.report.results import Results
 from panscape.report.sections import SECTIONS
 
 LINES = ("l1", "l2", "l3")
+
+
+def write_sets(out, first):
+    """Write gene sets with `first`: a chosen feature, one of an entry and one of lines, and weaker ones."""
+    (out / "features").mkdir(exist_ok=True)
+    var = {"best_class": ["beta"], "auroc": [0.981], "genes": [f"{first};Elsewhere"]}
+    var = pd.DataFrame(var, index=["INSULIN_SECRETION"])
+    anndata.AnnData(np.ones((2, 1)), var=var).write_h5ad(out / "features" / "scores.h5ad")
+    row = {"entry": "entry-01", "library": "l", "term": "SECRETION", "pvalue": 1e-4, "fdr": 0.001}
+    row |= {"representative": True, "genes": f"Gene1;{first}", "overlap": 2, "size": 9}
+    rows = [row, row | {"term": "WEAK", "fdr": 0.2}, row | {"term": "SAME", "representative": False}]
+    write_tsv(pd.DataFrame(rows), out / "dictionary" / "enrichment.tsv")
+    row = {"term": "GRANULES", "phenotype": "dose", "model": "sivae", "ranking": "raw", "nes": -2.1}
+    row |= {"pvalue": 0.001, "fdr": 0.02, "lead": first}
+    rows = [row, row | {"term": "OTHER", "model": "pca"}, row | {"term": "NONE", "lead": None}]
+    write_tsv(pd.DataFrame(rows), out / "networks" / "gsea.tsv")
+    placed = {"gene": [first, "Gene3"], "entry": ["entry-01", ""], "kme": [0.42, 0.01]}
+    write_tsv(pd.DataFrame(placed | {"confidence": [0.97, np.nan]}), out / "programs" / "genes.tsv")
 
 
 def enriched(collection, folder, first="Gene0"):
@@ -57,6 +75,7 @@ def enriched(collection, folder, first="Gene0"):
     }
     rows = [row | {"call": "connectivity"}, row | {"model": "pca", "call": ""}]
     write_tsv(pd.DataFrame(rows), out / "networks" / "centrality.tsv")
+    write_sets(out, first)
     for at, line in enumerate(LINES):
         near = ["Gene7", "Gene8" if at else "Gene9", "Gene5"]
         table = pd.DataFrame({"bin": "0", "gene": first, "rank": [1, 2, 11], "neighbour": near})
@@ -89,10 +108,24 @@ def test_a_gene_joins_what_the_methods_say_of_it(collection, tmp_path):
     made = genes.facts(results)["Gene0"]
     assert made["along"] == [0.93, 1e-8]
     # named by its genes, the strongest neighbour first
-    assert made["entries"] == [["Gene0, Gene2", ["Gene2", "Gene1"]]]
+    assert made["entries"] == [["01 Gene0, Gene2", ["Gene2", "Gene1"]]]
+    assert made["place"] == ["01 Gene0, Gene2", 0.42, 0.97]
     assert made["lines"] == [["dose", -0.9, 0.01, 0.02, "connectivity"]]
     assert made["near"] == [3, [["Gene7", 3], ["Gene8", 2], ["Gene9", 1]]]
     assert made["peaks"] == [["s", "chr1:5-9", -300, 0.02]]
+    assert made["sets"] == [
+        ["INSULIN SECRETION", "tells beta from other cells (AUROC 0.98)"],
+        ["SECRETION", "enriched in network 01 Gene0, Gene2 (FDR 0.001)"],
+        ["GRANULES", "centrality goes with dose (NES -2.10, FDR 0.02)"],
+    ]
+
+
+def test_a_gene_has_few_sets_and_sets_bring_no_gene_of_their_own(collection, tmp_path, monkeypatch):
+    results = enriched(collection, tmp_path)
+    monkeypatch.setattr(gene_sets, "SETS", 2)
+    made = gene_sets.sets_of_genes(results)
+    assert len(made["Gene0"]) == 2 and made["Elsewhere"] == [made["Gene0"][0]]
+    assert "Elsewhere" not in genes.facts(results)
 
 
 def test_genes_that_change_most_are_kept_within_the_bound(collection, tmp_path, monkeypatch):

@@ -34,6 +34,24 @@ def test_a_palette_looks_the_same_and_is_smaller(figure):
     assert np.abs(before - after).mean() < 0.5
 
 
+def test_rare_colours_are_kept_beside_many_greys(tmp_path):
+    rng = np.random.default_rng(0)
+    with style():
+        fig = new_figure(5, 3)
+        ax = fig.add_subplot()
+        for _ in range(400):  # the edges of a map
+            ax.plot(*rng.random((2, 2)), color="#5a5a5a", alpha=0.2, linewidth=0.4)
+        ax.scatter(*rng.random((2, 60)), c=np.linspace(0, 1, 60), s=30, zorder=3)
+    save_figure(fig, tmp_path / "map", formats=("png",))
+    png = (tmp_path / "map.png").read_bytes()
+    before, after = (
+        np.asarray(Image.open(io.BytesIO(data)).convert("RGB"), int) for data in (png, with_palette(png))
+    )
+    coloured, white = np.ptp(before, axis=2) > 60, (before == 255).all(axis=2)
+    assert coloured.sum() > 2000 and np.abs(before - after)[coloured].mean() < 4
+    assert (after[white] == 255).all()
+
+
 def test_the_smaller_form_is_embedded_at_the_printed_width(figure):
     svg, png = figure
     uri, width = embedded(svg, png)

@@ -223,6 +223,25 @@ def test_an_overlap_without_supported_edges_has_no_figure_of_them(collection):
     assert gallery.pictures == (PICTURE,) and len(table.rows) == 1
 
 
+@pytest.mark.parametrize(
+    ("verdict", "wanted"),
+    [
+        (["holds", "holds"], "at once, holds here for all networks (at the"),
+        (["holds", "fails"], "holds here for one; it fails for two (against all-cells) ("),
+        (["open", "none"], "holds here for no network; it is open for one, two, where the difference"),
+    ],
+)
+def test_the_claim_about_known_networks_is_said_to_hold_or_not(tmp_path, verdict, wanted):
+    out, config = made_up.write_results(tmp_path), made_up.configuration()
+    before = made_up.results_of(out, config)  # as of an older version
+    assert overlap._claim(before) == [] and overlap._by_number(before) == []
+    (out / "overlap").mkdir(exist_ok=True)
+    table = pd.DataFrame({"network": ["one", "two"], "verdict": verdict, "best_baseline": "all-cells"})
+    write_tsv(table, out / overlap.VERDICTS)
+    (sentence,) = overlap._claim(made_up.results_of(out, config))
+    assert wanted in sentence
+
+
 PICTURE = Picture("data:image/png;base64,", 100, "title")
 
 

@@ -1,5 +1,7 @@
 """Lines of equal depth: what is thinned, and what this does to genes whose networks do not change."""
 
+from dataclasses import replace
+
 import anndata
 import numpy as np
 import pandas as pd
@@ -12,7 +14,7 @@ from panscape.simulate.donors import DonorsSettings, donors_study
 from panscape.sivae.baselines import pca
 from panscape.sivae.bins import Bin
 from panscape.sivae.collection import job_cells
-from panscape.sivae.depth import kept_fractions
+from panscape.sivae.depth import kept_fractions, thinned_depths
 from panscape.sivae.job import read_bins
 from panscape.sivae.line_summary import fractions, summarise
 from panscape.sivae.lines import LineSettings, plan_lines
@@ -108,12 +110,25 @@ def deep_and_shallow(tmp_path, rng):
     return tmp_path / "counts.h5ad", obs, list(var.index)
 
 
+def test_what_cannot_be_thinned_is_modelled_once():
+    tables = {"s": cells_of(a=1000.0, b=4000.0)}
+    counts = {
+        what: len(plan_lines(tables, settings, 0, logged=logged).cells)
+        for what, settings, logged in (
+            ("thinned", SETTINGS, ()),
+            ("logged", SETTINGS, ("s",)),
+            ("as they are", replace(SETTINGS, equal_depth=False), ()),
+        )
+    }
+    assert counts["thinned"] == 2 * counts["logged"] == 2 * counts["as they are"]
+
+
 def test_models_see_cells_of_equal_depth(deep_and_shallow):
     path, obs, genes = deep_and_shallow
     plan = plan_lines({"s": obs}, LineSettings(min_cells=10, halves=False, thinnings=2), 0)
     assert plan.lines["n_bins"].tolist() == [1, 1]
     cells = job_cells(plan.lines, plan.cells, "job-0")
-    depth = float(plan.lines["thinned_to"].iloc[0])
+    depth = thinned_depths(plan.lines)
     settings = ValueSettings(likelihood="nb")
     read = lambda **options: read_bins(cells, {"s": path}, genes, settings, 0, **options)  # noqa: E731
     thinned = {
@@ -123,7 +138,7 @@ def test_models_see_cells_of_equal_depth(deep_and_shallow):
     assert list(thinned) == [("deep", "0"), ("deep", "0-copy-1"), ("shallow", "0"), ("shallow", "0-copy-1")]
     sums = {key: np.median(item.bin.values.sum(axis=1)) for key, item in thinned.items()}
     assert sums["deep", "0"] == pytest.approx(sums["shallow", "0"], rel=0.1)
-    assert thinned["deep", "0"].scaling.target == depth
+    assert thinned["deep", "0"].scaling.target == depth["deep"]
     first, again = thinned["deep", "0"], thinned["deep", "0-copy-1"]
     assert (first.cells == again.cells).all() and (first.bin.values != again.bin.values).any()
     np.testing.assert_array_equal(first.bin.test, again.bin.test)
@@ -214,7 +229,9 @@ def test_composition_that_follows_the_phenotype_is_told(rng):
     np.testing.assert_allclose(fractions(lines["composition"])["B"], share, atol=0.006)
     phenotype, _ = read_phenotype(lines["y"])
     (row,) = confounding_rows(lines, [phenotype])
-    assert "cells follows y (rho" in row["status"] and "keep one type" in row["status"]
+    assert "cells follows y (rho" in row["status"] and "name the types in sivae.within" in row["status"]
+    divided = lines.assign(within="lymphocyte")
+    assert "name finer types" in confounding_rows(divided, [phenotype])[0]["status"]
     mixed = lines.assign(composition=lines["composition"].to_numpy()[rng.permutation(12)])
     assert confounding_rows(mixed, [phenotype]) == []
     assert summarise(cells[0], [], "none")["composition"] == ""

@@ -43,7 +43,7 @@ def test_weights_are_those_of_the_stage(tmp_path, table, likelihood):
     with CountsWriter(tmp_path / "counts.h5ad", table.n_vars) as writer:
         writer.append(table.X)
         writer.finish(obs, table.var)
-    plan = plan_lines({"s": obs}, LineSettings(min_cells=10, halves=False), 3)
+    plan = plan_lines({"s": obs}, LineSettings(min_cells=10, halves=False, thinnings=1), 3)
     settings = {**QUICK, "likelihood": likelihood}
     cells = plan.cells
     train_job(cells, {"s": tmp_path / "counts.h5ad"}, GENES[:20], tmp_path / "job", settings, 3)
@@ -70,7 +70,7 @@ def test_a_model_of_several_in_a_job(tmp_path, table):
     with CountsWriter(tmp_path / "counts.h5ad", table.n_vars) as writer:
         writer.append(table.X)
         writer.finish(obs, table.var)
-    plan = plan_lines({"s": obs}, LineSettings(min_cells=10, halves=False), 3)
+    plan = plan_lines({"s": obs}, LineSettings(min_cells=10, halves=False, thinnings=1), 3)
     settings = {**QUICK, "covariates": ["batch"]}
     train_job(plan.cells, {"s": tmp_path / "counts.h5ad"}, GENES, tmp_path / "job", settings, 3)
     path = tmp_path / "job" / "weights.safetensors"

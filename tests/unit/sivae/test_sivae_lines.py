@@ -9,6 +9,7 @@ from panscape.data import files
 from panscape.data.counts import CountsWriter
 from panscape.errors import UserError
 from panscape.plot.sivae import draw_lines
+from panscape.sivae.bin_names import is_extra
 from panscape.sivae.collect import collect_tables
 from panscape.sivae.collection import job_cells
 from panscape.sivae.genes import variable_genes
@@ -29,7 +30,7 @@ def table(**lines):
     return obs
 
 
-SETTINGS = LineSettings(bin_cells=20, min_cells=10, models_per_job=4)
+SETTINGS = LineSettings(bin_cells=20, min_cells=10, models_per_job=4, thinnings=1)
 
 
 def test_cells_are_shared_out_once_and_nothing_is_lost():
@@ -147,7 +148,7 @@ TINY = {
 
 def test_a_job_writes_its_lines(tmp_path, study):
     path, obs, genes = study
-    plan = plan_lines({"s": obs}, LineSettings(bin_cells=20, min_cells=10, models_per_job=16), 0)
+    plan = plan_lines({"s": obs}, LineSettings(bin_cells=20, min_cells=10, models_per_job=16, thinnings=1), 0)
     cells = job_cells(plan.lines, plan.cells, "job-0")
     train_job(cells, {"s": path}, genes, tmp_path / "job", TINY, 0, checkpoint=tmp_path / "saved")
     assert sorted(item.name for item in (tmp_path / "job").iterdir()) == ["a", "b", "weights.safetensors"]
@@ -238,3 +239,24 @@ def test_labels_that_are_regressed_out_are_strata_of_the_counts():
     assert len(set(CellCounts.of(counts, totals, obs, ["batch", "sex"]).strata)) == 4
     none = CellCounts.of(counts, totals, obs, ["age"])
     assert none.strata.tolist() == [0] * 4 and none.totals.tolist() == [5, 6, 7, 8]
+
+
+def test_halves_and_further_thinnings_have_fewer_steps(tmp_path, study):
+    path, obs, genes = study
+    plan = plan_lines({"s": obs}, LineSettings(bin_cells=40, min_cells=10, models_per_job=16), 0)
+    cells = job_cells(plan.lines, plan.cells, "job-0")
+    settings = TINY | {"patience": 0, "n_steps": [0, 0, 30], "extra_steps": 0.2}
+    train_job(cells, {"s": path}, genes, tmp_path / "job", settings, 0, checkpoint=tmp_path / "saved")
+    weights = load(tmp_path / "job" / "weights.safetensors")
+    whole = cells[~cells["bin"].map(is_extra)]
+    assert set(weights) == set(zip(whole["line"], whole["bin"], strict=True))
+    models = files.read_tsv(tmp_path / "job" / "a" / "models.tsv", dtype={"bin": str}).set_index("bin")
+    assert list(models.index) == list(dict.fromkeys(cells.loc[cells["line"] == "a", "bin"]))
+    assert {"0", "0-copy-1", "half-a", "half-b"} == set(models.index)
+    assert models["steps"].to_dict() == {"0": 30, "0-copy-1": 6, "half-a": 6, "half-b": 6}
+    # models of whole bins do not depend on the others
+    train_job(whole, {"s": path}, genes, tmp_path / "alone", settings, 0)
+    alone = files.read_tsv(tmp_path / "alone" / "a" / "genes.tsv.gz", dtype={"bin": str})
+    table = files.read_tsv(tmp_path / "job" / "a" / "genes.tsv.gz", dtype={"bin": str})
+    together = table[table["bin"] == "0"].reset_index(drop=True)
+    pd.testing.assert_frame_equal(alone, together)

@@ -5,7 +5,7 @@ from itertools import permutations
 import numpy as np
 import pytest
 
-from panscape.stats.adjusted import Adjusted, rank_of
+from panscape.stats.adjusted import Adjusted, aligned, rank_of
 from panscape.stats.designs import labellings, n_arrangements, orders, smallest_pvalue
 from panscape.stats.rank_tests import rank_sum, rank_sum_of_rho
 from panscape.stats.ranks import spearman_rows
@@ -45,6 +45,12 @@ def test_many_labellings_are_drawn_within_strata():
         np.testing.assert_array_equal(
             np.sort(drawn[:, strata == code]), np.sort(values[strata == code])[None].repeat(200, 0)
         )
+
+
+def test_all_labellings_are_taken_where_they_just_fit():
+    rng, values = np.random.default_rng(0), np.array([0, 0, 1, 1])
+    assert {*map(tuple, labellings(values, 5, rng).tolist()), (0, 0, 1, 1)} == brute(values, None)
+    assert len(labellings(values, 4, rng)) == 4
 
 
 def test_orders_take_equal_labels_apart():
@@ -108,6 +114,71 @@ def test_several_groups_are_compared_as_by_an_analysis_of_covariance_of_ranks():
         assert p[gene] == pytest.approx(b.compare_f_test(a)[1], rel=1e-8)
         assert rho[gene] ** 2 == pytest.approx(1 - b.ssr / a.ssr, abs=1e-10)
     assert p[0] < 0.01
+
+
+@pytest.mark.parametrize("groups", [0, 3])
+def test_blocks_of_permutations_change_nothing(monkeypatch, groups):
+    rng = np.random.default_rng(4)
+    x, z, own = rng.normal(size=(3, 12)), rng.normal(size=(12, 1)), rng.normal(size=(3, 12))
+    y = np.repeat([0, 1, 2], 4) if groups else rng.normal(size=12)
+    some = orders(12, 20, rng)
+
+    def numbers():
+        adjusted = Adjusted(x, z, [own], ["mean"])
+        return adjusted.rho(y[some], groups=groups), adjusted.null(y, some, groups=groups)
+
+    whole = numbers()
+    monkeypatch.setattr("panscape.stats.adjusted.BLOCK_VALUES", 1)
+    for one, other in zip(whole, numbers(), strict=True):
+        assert one.shape == (3, 20)
+        np.testing.assert_allclose(one, other, atol=1e-14)
+    assert Adjusted(x).null(y, np.zeros((0, 12), dtype=int), groups=groups).shape == (3, 0)
+
+
+def test_what_regressors_almost_explain_is_tested_and_what_they_explain_is_not():
+    rng = np.random.default_rng(5)
+    z = rng.permutation(40).astype(float)
+    almost = z.copy()
+    almost[[3, 9]] = almost[[9, 3]]
+    adjusted = Adjusted(np.stack([almost, z]), z[:, None])
+    y = rng.normal(size=40)
+    assert np.isfinite(adjusted.rho(y)).tolist() == [True, False] and not adjusted.plain
+    assert np.isnan(Adjusted(y[None], z[:, None]).rho(z)).all()
+    assert Adjusted(y[None]).plain and np.isfinite(Adjusted(y[None], z[:, None]).rho(almost)).all()
+
+
+def test_groups_are_tested_as_far_as_regressors_leave_them():
+    rng = np.random.default_rng(6)
+    groups, x = np.repeat([0, 1, 2], 5), rng.normal(size=(2, 15))
+    last = (groups == 2).astype(float)
+    rho = Adjusted(x, last[:, None]).rho(groups, groups=3)
+    within = Adjusted(x, last[:, None]).rho(groups * (groups < 2))
+    np.testing.assert_allclose(rho, np.abs(within))
+
+
+def test_samples_limit_regressors_and_controls():
+    rng = np.random.default_rng(7)
+    controls, names = list(rng.normal(size=(3, 12))), ["a", "b", "c"]
+    assert Adjusted(rng.normal(size=(2, 12)), None, controls, names).names == ("a", "b", "c")
+    assert Adjusted(rng.normal(size=(2, 12)), rng.normal(size=(12, 3)), controls, names).names == ("a", "b")
+    few = Adjusted(rng.normal(size=(2, 4)), rng.normal(size=(4, 2)), [rng.normal(size=4)], ["a"])
+    assert few.used == 0 and few.names == () and few.freedom.tolist() == [0, 0]
+    assert np.isnan(few.rho(rng.normal(size=4))).all()
+
+
+def test_differences_between_strata_count_in_no_variable():
+    rng, strata = np.random.default_rng(8), np.repeat([0, 1, 2], 4)
+    x, c, y = rng.normal(size=(2, 12)), rng.normal(size=12), rng.normal(size=12)
+    away = 100.0 * strata
+    expected = Adjusted(x, None, [c], ["mean"], strata)
+    assert expected.used == 1
+    for rows, control, labels in ((x + away, c, y), (x, c + away, y), (x, c, y + away)):
+        adjusted = Adjusted(rows, None, [control], ["mean"], strata)
+        np.testing.assert_allclose(adjusted.rho(labels), expected.rho(y), atol=1e-12)
+
+
+def test_equal_differences_within_strata_have_equal_ranks():
+    assert len(np.unique(aligned(np.array([1.1, 1.2, 2.1, 2.2]), np.array([0, 0, 1, 1])))) == 2
 
 
 def test_the_rank_of_a_design():

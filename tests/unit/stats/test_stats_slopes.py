@@ -79,3 +79,43 @@ def test_a_variable_that_its_regressors_explain_has_no_slope():
     x = np.repeat([0.0, 1.0], 4)
     fitted = slopes(random.normal(size=(2, 8)), x, orders_of(random, 8), x[:, None])
     assert np.isnan([fitted.value, fitted.low, fitted.high]).all()
+
+
+def test_every_row_has_its_own_regressors(monkeypatch):
+    random = np.random.default_rng(6)
+    x, y, own = random.normal(size=12), random.normal(size=(3, 12)), random.normal(size=(3, 12, 2))
+    orders = orders_of(random, 12, 99)
+    single = [slopes(y[at : at + 1], x, orders, own[at]) for at in range(3)]
+    for blocks in (20_000_000, 1):
+        monkeypatch.setattr("panscape.stats.slopes.BLOCK_VALUES", blocks)
+        for fitted in (slopes(y, x, orders, own), slopes(y, x, orders, own + 5)):  # the mean is a regressor
+            for name in ("value", "low", "high"):
+                expected = np.concatenate([getattr(one, name) for one in single])
+                np.testing.assert_allclose(getattr(fitted, name), expected)
+
+
+def test_blocks_and_regressors_that_repeat_change_nothing(monkeypatch):
+    random = np.random.default_rng(7)
+    x, y, z = random.normal(size=10), random.normal(size=(4, 10)), random.normal(size=(10, 1))
+    orders = orders_of(random, 10, 99)
+    whole = slopes(y, x, orders, z)
+    monkeypatch.setattr("panscape.stats.slopes.BLOCK_VALUES", 2 * 10 * 99)
+    for design in (z, np.hstack([z, 2 * z, np.ones((10, 1)), np.zeros((10, 1))])):
+        fitted = slopes(y, x, orders, design)
+        for name in ("value", "low", "high"):
+            np.testing.assert_allclose(getattr(fitted, name), getattr(whole, name))
+
+
+def test_a_variable_that_its_regressors_almost_explain_has_a_slope():
+    random = np.random.default_rng(8)
+    z = random.normal(size=(1, 30))
+    x = z[0] + 1e-3 * random.normal(size=30)
+    fitted = slopes(x[None] + z, x, orders_of(random, 30), z.T)
+    assert fitted.value[0] == pytest.approx(1)
+
+
+def test_orders_that_turn_the_variable_around_accept_every_slope():
+    x = np.array([-2.0, -1, 0, 1, 2])
+    y = np.array([[1.0, 0, 3, 2, 9]])
+    fitted = slopes(y, x, np.array([[4, 3, 2, 1, 0]] * 19))
+    assert fitted.value[0] == pytest.approx(1.8) and np.isinf([fitted.low[0], fitted.high[0]]).all()

@@ -4,6 +4,7 @@ from scipy import sparse
 from scipy.spatial.distance import cdist
 
 from panscape.unicoord import restoration
+from panscape.unicoord.local_linear import local_rows
 
 
 def pairs(x, y):
@@ -139,3 +140,42 @@ def test_impossible_restorations_raise():
         restoration.restore({}, cells, time, cells[:5], 2.0)
     with pytest.raises(ValueError, match="two other groups"):
         restoration.restore({}, cells[time == 1], time[time == 1], cells[:5], 2.0)
+
+
+def test_local_rows_have_the_mean_of_a_local_linear_regression():
+    rng = np.random.default_rng(0)
+    place = np.concatenate([rng.uniform(0, 4, 300), rng.uniform(6, 7, 90), rng.uniform(7, 10, 300)])
+    reach = 3 * max(place[place > 5].min() - 5, 5 - place[place < 5].max())
+    kernel = np.maximum(1 - np.abs((place - 5) / reach) ** 3, 0) ** 3
+    y = place**2 + rng.normal(0, 0.1, len(place))
+    design = np.stack([np.ones(len(place)), place - 5], axis=1)
+    oracle = np.linalg.solve(design.T @ (kernel[:, None] * design), design.T @ (kernel * y))[0]
+    drawn = local_rows(place, 5.0, count=20_000)
+    assert y[drawn].mean() == pytest.approx(oracle, abs=0.02)
+    assert place[drawn].mean() == pytest.approx(5.0, abs=0.01)
+    np.testing.assert_array_equal(drawn, local_rows(place, 5.0, count=20_000))
+
+
+def test_beyond_the_last_cells_the_nearest_ones_are_drawn():
+    place = np.linspace(0, 4, 200)
+    drawn = place[local_rows(place, 4.5, count=500)]
+    assert drawn.min() >= 3.0 and drawn.mean() > 3.6
+
+
+def test_local_cells_are_a_baseline_and_errors_are_given_over_linear():
+    rng = np.random.default_rng(1)
+    time = rng.uniform(0, 4, 3000)
+    slope = rng.normal(size=40)
+    cells = np.outer(np.exp(time), slope) + rng.normal(0, 0.3, (3000, 40))
+    hidden = (time > 1.5) & (time < 2.5)
+    sources, groups = cells[~hidden], np.round(time[~hidden])
+    groups[groups == 2] += np.where(time[~hidden][groups == 2] < 2, -0.5, 0.5)
+    local = local_rows(time[~hidden], 2.0)
+    result = restoration.restore({}, sources, groups, cells[hidden], 2.0, local=local)
+    table = result.scores.set_index(["model", "metric"])["value"]
+    assert table["linear", "mse_over_linear"] == 1.0
+    ratio = (table["local-linear", "rmse_of_means"] / table["linear", "rmse_of_means"]) ** 2
+    assert table["local-linear", "mse_over_linear"] == pytest.approx(ratio)
+    assert ratio < 0.5  # the groups on either side are wide, and change is not linear
+    none = restoration.restore({}, sources, groups, cells[hidden], 2.0)
+    assert "local-linear" not in set(none.scores["model"])

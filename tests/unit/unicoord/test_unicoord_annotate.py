@@ -1,7 +1,5 @@
 """Annotation of new studies: two votes, alignment of batches, and cells of unknown types."""
 
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 import torch
@@ -10,7 +8,7 @@ from sklearn.linear_model import LogisticRegression
 from unicoord_cells import LABELS, QUICK, atlas
 
 from panscape.errors import UserError
-from panscape.unicoord import annotate
+from panscape.unicoord import align, confidence
 from panscape.unicoord.apply import annotate_studies
 from panscape.unicoord.cells import Cells
 from panscape.unicoord.confidence import Nonconformity, calibrate
@@ -116,18 +114,22 @@ def test_the_shift_of_every_batch_is_taken_away_except_in_absent_genes():
     code, groups = np.arange(400) % 2, np.repeat([0, 1], 200)
     centres, apart = rng.normal(size=(2, 5)), np.array([[2.0], [-3.0]]) + rng.normal(size=(2, 5))
     x = (centres[code] + apart[groups]).astype(np.float32)
-    model = SimpleNamespace(
-        confidence=SimpleNamespace(heads={"type": SimpleNamespace(centres=centres)}),
-        dense=lambda cells, *options: [(slice(0, 250), x[:250]), (slice(250, 400), x[250:])],
-        encode=lambda block: block,
-        joined=np.concatenate,
-    )
     there = np.array([True, True, True, True, False])
-    shares = np.eye(2)[code]
-    shifts = annotate._shifts(model, None, TYPES, shares, groups, 2, there, ())
-    moved = annotate._encoded(model, None, shares, shifts, groups, ())
+    shares, sums = np.eye(2)[code], align._Sums(2, centres)
+    for rows in (slice(0, 250), slice(250, 400)):
+        sums.add(x[rows], shares[rows], groups[rows])
+    moved = align._moved(x, shares, sums.shifts(there), groups)
     np.testing.assert_allclose(moved[:, :4], centres[code][:, :4], atol=1e-5)
     np.testing.assert_array_equal(moved[:, 4], x[:, 4])
+
+
+def test_cells_are_read_three_times_however_many_labels_there_are(fitted, monkeypatch):
+    model, cells = fitted
+    read = []
+    whole = model.model.dense
+    monkeypatch.setattr(model.model, "dense", lambda *given: (read.append(1), whole(*given))[1])
+    model.predict(shifted(cells[:200].copy(), 0.3), batch="study")
+    assert len(read) == 3 and len(model.model.confidence.heads) == 2
 
 
 def test_small_batches_and_those_of_one_class_are_taken_as_they_are(fitted):
@@ -165,7 +167,7 @@ def test_cells_of_batches_do_not_affect_each_other(fitted):
 def test_alignment_that_changes_many_cells_is_left_out(fitted, caplog, monkeypatch):
     model, cells = fitted
     new = shifted(cells, 0.9)
-    monkeypatch.setattr("panscape.unicoord.annotate._MOST_CHANGED", -1.0)
+    monkeypatch.setattr("panscape.unicoord.align._MOST_CHANGED", -1.0)
     alone, aligned = model.predict(new), model.predict(new, batch="study")
     assert "alignment would change the class" in caplog.text
     assert alone["value"].equals(aligned["value"])
@@ -195,19 +197,20 @@ def test_a_scattered_rare_class_gets_its_own_threshold():
     targets = Targets(np.zeros((680, 0), np.float32), code[:, None])
     votes = np.eye(2)[code] * 0.8 + 0.1
     zero = np.zeros((680, 2))
-    confidence = calibrate(layout, (train, targets), (held, votes, zero, targets), 0.05)
-    nonconformity = confidence.nonconformity["type"]
-    unknown = nonconformity.score(new)[1]
-    pooled = Nonconformity(
-        nonconformity.centres,
-        nonconformity.whiten,
-        nonconformity.reference,
-        np.full(2, np.quantile(nonconformity.reference, 0.95)),
-    ).score(new)[1]
+    learned = calibrate(layout, (train, targets), (held, votes, zero, targets), 0.05)
+    nonconformity = learned.nonconformity["type"]
+    unknown = nonconformity.judged(*nonconformity.raw(new))[1]
+    level = np.quantile(nonconformity.reference, 0.95)
+    one = Nonconformity(
+        nonconformity.centres, nonconformity.whiten, nonconformity.reference, np.full(2, level)
+    )
+    pooled = one.judged(*one.raw(new))[1]
     assert unknown[code == 1].mean() < 0.6 * pooled[code == 1].mean()
     assert unknown[code == 0].mean() < 0.1 and unknown[code == 1].mean() < 0.35
     far = np.full((5, 6), 200.0)
-    assert nonconformity.score(far)[1].all() and nonconformity.score(far, offset=100.0)[1].sum() == 0
+    raw, nearest = nonconformity.raw(far)
+    assert nonconformity.judged(raw, nearest)[1].all()
+    assert nonconformity.judged(raw - 100.0, nearest)[1].sum() == 0
 
 
 def test_models_without_linear_votes_predict_by_the_networks(fitted, tmp_path):
@@ -218,3 +221,35 @@ def test_models_without_linear_votes_predict_by_the_networks(fitted, tmp_path):
     assert accuracy(predicted, cells) > 0.8
     model.save(tmp_path / "model")
     assert UniCoord.load(tmp_path / "model").predict(cells).equals(predicted)
+
+
+def test_a_study_that_the_model_was_trained_on_is_refused_whatever_it_is_called(tmp_path):
+    cells = atlas(300, seed=8)
+    cells.obs["study"] = "atlas"
+    UniCoord(QUICK, n_epochs=1, min_steps=20).fit(cells, labels={"cell_type": "discrete"}).save(
+        tmp_path / "m"
+    )
+    model = UniCoord.load(tmp_path / "m").model
+    for name, also in (("atlas", ""), ("mine", ", as study 'atlas'")):
+        renamed = cells[:250].copy()  # another quality control removed some
+        renamed.obs["study"] = name
+        with pytest.raises(UserError, match=f"trained on the cells of '{name}'{also}: it knows"):
+            annotate_studies(model, Cells([renamed]))
+    new = atlas(300, seed=9)  # the same names of cells, with other counts
+    new.obs["study"] = "new"
+    assert len(annotate_studies(model, Cells([new]))[0]) == 300
+    model.card.pop("studies")  # a model of an earlier version
+    assert len(annotate_studies(model, Cells([cells]))[0]) == 300
+
+
+def test_values_are_judged_by_the_classes_of_the_first_label_estimated_once(monkeypatch):
+    rng = np.random.default_rng(0)
+    layout = Layout((LabelInfo("age", "continuous"), LabelInfo("dose", "continuous"), TYPES))
+    targets = Targets(rng.random((120, 2)).astype(np.float32), rng.integers(3, size=(120, 1)))
+    x, votes = rng.normal(size=(120, 4)), np.full((120, layout.width), 1 / 3)
+    estimated, whole = [], confidence._classes
+    monkeypatch.setattr(confidence, "_classes", lambda *given: (estimated.append(1), whole(*given))[1])
+    made = calibrate(layout, (x, targets), (x, votes, np.zeros_like(votes), targets), 0.05)
+    assert len(estimated) == 1 + confidence._FOLDS
+    for name in ("age", "dose"):
+        np.testing.assert_array_equal(made.nonconformity[name].centres, made.nonconformity["type"].centres)

@@ -7,7 +7,8 @@ from sklearn.metrics import adjusted_rand_score
 from unicoord_cells import LABELS, QUICK, atlas
 
 from panscape.data.counts import CountsWriter
-from panscape.unicoord.stage import open_cells, write_coordinates
+from panscape.unicoord.coordinates import write_coordinates
+from panscape.unicoord.stage import open_cells
 from panscape.unicoord.train import train
 
 CELLS = 20_000  # with more than a few thousand cells scanpy uses pynndescent

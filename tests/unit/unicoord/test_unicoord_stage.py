@@ -9,16 +9,15 @@ from unicoord_cells import LABELS, QUICK, atlas
 from panscape.data import files
 from panscape.data.counts import Counts, CountsWriter
 from panscape.errors import UserError
+from panscape.unicoord.coordinates import active_coordinates, write_coordinates
 from panscape.unicoord.label_transfer import cell_values
 from panscape.unicoord.leave_out import restore_groups
 from panscape.unicoord.model import CoordinateSystem
 from panscape.unicoord.score import score_model
 from panscape.unicoord.settings import Hierarchy, Label
 from panscape.unicoord.stage import (
-    active_coordinates,
     configured_labels,
     open_cells,
-    write_coordinates,
     write_predictions,
     write_scenario,
 )
@@ -122,6 +121,8 @@ def test_scores_include_baselines(stage):
         < 0.3 * (table["set platform", "measured", "variance by platform"])
     )
     assert table["set time", "reconfigured", "r of requested and read"] > 0.8
+    assert table["unknown cell_type"].xs("n", level="metric").sum() == (trained.split == "test").sum()
+    assert table["unknown cell_type"].xs("fraction", level="metric").max() < 0.3
     assert not scores["metrics"].duplicated(["task", "model", "metric"]).any()
     assert scores["confusion"].groupby("label")["n"].sum().eq((trained.split == "test").sum()).all()
     assert {"label", "confidence", "accuracy", "n"} <= set(scores["calibration"])
@@ -160,6 +161,9 @@ def test_a_group_is_restored(stage):
     table = scores.set_index(["model", "metric"])["value"]
     assert table["unicoord", "pcc_of_means"] > 0.97
     assert {"nearest", "linear", "mean"} <= set(scores["model"]) and set(scores["label"]) == {"time"}
+    errors = table.xs("mse_over_linear", level="metric")
+    assert errors["unicoord-local-residual"] < 1.3 * errors["local-linear"]
+    assert table["unicoord-local-residual", "covariance_error"] < table["unicoord", "covariance_error"]
     assert not curve["group"].between(0.4, 0.49).any()
 
 

@@ -192,6 +192,7 @@ def lines(config: dict[str, Any], studies: list[tuple[int, dict[str, Any]]]) -> 
     """Yield phenotypes, covariates and blocks that no study of lines has."""
     used = [study for _, study in studies if "sivae" in study["use"]]
     mapped = list(dict.fromkeys(name for study in used for name in study["obs"]))
+    yield from _within(config.get("sivae", {}), used)
     if isinstance(config.get("networks", {}).get("phenotypes"), str):
         return  # columns of a table of lines, which are checked when it is read
     for where, name in _named_columns(config, "networks", "phenotypes"):
@@ -202,6 +203,23 @@ def lines(config: dict[str, Any], studies: list[tuple[int, dict[str, Any]]]) -> 
             )
             what = f"no study of lines has {name!r} among its mapped columns"
             yield Problem(where, what, advice)
+
+
+def _within(settings: dict[str, Any], used: list[dict[str, Any]]) -> Iterator[Problem]:
+    """Yield the problems of the column of cell types by which lines are divided."""
+    within, line = settings.get("within"), settings.get("line", "line")
+    if within is None:
+        return
+    if within == line:
+        yield Problem(
+            "sivae.within", f"{within!r} is the column of the lines (sivae.line)", "name cell types"
+        )
+    for study in used:
+        if within not in study["obs"]:
+            guess = nearest(within, list(study["obs"]))
+            advice = f"did you mean {guess!r}?" if guess else "map it in studies[].obs, or write null"
+            what = f"study {study['id']!r} has no {within!r} among its mapped columns"
+            yield Problem("sivae.within", what, advice)
 
 
 def _named_columns(config: dict[str, Any], section: str, tested: str) -> Iterator[tuple[str, str]]:

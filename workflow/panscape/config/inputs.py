@@ -141,7 +141,7 @@ def _scenarios(config: dict[str, Any], seen: list[Seen]) -> Iterator[Problem]:
 
 def _lines(config: dict[str, Any], understood: list[Understood]) -> tuple[Problem, ...]:
     """Return the problems of lines whose results would have the same files."""
-    from panscape.sivae.lines import file_names
+    from panscape.sivae.line_names import file_names
 
     used, column = studies.used_by(config, "sivae"), config["sivae"]["line"]
     try:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from panscape.data.gene_sets import read_gene_sets
+from panscape.data.gene_sets import named_paths, read_gene_sets
 from panscape.errors import Problem, UserError
 
 
@@ -15,8 +15,14 @@ def problems(config: dict[str, Any]) -> Iterator[Problem]:
     """Yield the problems of the gene set libraries that exist, each library once."""
     named: dict[str, str] = {}
     for stage in ("dictionary", "features", "networks"):
-        for at, path in enumerate(config.get(stage, {}).get("gene_sets") or []):
+        libraries = config.get(stage, {}).get("gene_sets") or []
+        for at, library in enumerate(libraries):
+            path = library["path"] if isinstance(library, Mapping) else library
             named.setdefault(path, f"{stage}.gene_sets[{at}]")
+        try:
+            named_paths(libraries)
+        except UserError as error:
+            yield from (Problem(f"{stage}.gene_sets", item.what, item.fix) for item in error.problems)
     for path, where in named.items():
         if Path(path).is_file():
             try:

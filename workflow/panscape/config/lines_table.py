@@ -29,7 +29,7 @@ def check_table(config: dict[str, Any], understood: list[Understood]) -> tuple[l
     path = settings["phenotypes"]
     if not isinstance(path, str) or not Path(path).is_file():
         return [], []  # other checks report a missing file
-    from panscape.sivae.lines import file_names
+    from panscape.sivae.line_names import file_names
     from panscape.sivae.networks.lines_table import read_lines_table, unmatched
 
     try:

@@ -23,6 +23,7 @@ KINDS = {
     "object": "a mapping (key: value)",
     "string": "text",
 }
+LARGEST = 1e15  # exact as a float, and finite when multiplied by numbers of cells and genes
 NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?\Z")
 
 Fault = tuple[tuple, Problem]  # path (keys and indices) and problem
@@ -88,8 +89,8 @@ def shorten(text: str, limit: int = 60) -> str:
 def _json(value: Any, steps: tuple, faults: list[Fault]) -> Any:
     """Return a copy without YAML values that a configuration cannot have.
 
-    These are keys that are not text (dropped), dates, nan and infinity (replaced by null); a problem is
-    appended to `faults` for each.
+    These are keys that are not text (dropped), dates, nan, infinity and numbers beyond :data:`LARGEST`, whose
+    products with sizes of data need not be finite (replaced by null); `faults` gets a problem for each.
     """
     where = key_path(steps) or "configuration"
     if isinstance(value, dict):
@@ -102,6 +103,11 @@ def _json(value: Any, steps: tuple, faults: list[Fault]) -> Any:
         return [_json(inner, (*steps, at), faults) for at, inner in enumerate(value)]
     if isinstance(value, float) and not math.isfinite(value):
         faults.append((steps, Problem(where, f"found {value}", "write a finite number")))
+        return None
+    if isinstance(value, int | float) and abs(value) > LARGEST:
+        advice = f"write a number between {-LARGEST:g} and {LARGEST:g}"
+        found = f"{value:g}" if abs(value) < 1e300 else "a number beyond 1e+300"
+        faults.append((steps, Problem(where, f"found {found}", advice)))
         return None
     if value is not None and not isinstance(value, str | bool | int | float):
         what = f"found {shorten(str(value))}, which YAML parses as a {type(value).__name__}"

@@ -8,18 +8,19 @@ dates, so it stays valid when its folder is moved or copied. A file without a re
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from panscape.errors import fail
+from panscape.errors import Problem, UserError
 
 FOLDER = ".panscape"
 SUFFIX = ".sha256"
 WHOLE = 64 << 20  # bytes: smaller files are always hashed as a whole
 SAMPLES, BLOCK = 256, 1 << 16  # of larger files jobs hash this many blocks of this many bytes
-_HEADER = re.compile(r"# (\d+) bytes, sampled ([0-9a-f]{64})(?:, rule (\S+))?")
+_HEADER = re.compile(r"# (\d+) bytes, sampled ([0-9a-f]{64})(?:, rule (\S+?))?(?:, part of ([./]+))?")
 _LINE = re.compile(r"([0-9a-f]{64})  (.+)")
 
 _products: dict[str, str] = {}  # absolute path of an output of this job -> its rule
@@ -40,18 +41,25 @@ class Digest:
         SHA-256 of the whole file.
     rule
         The rule that wrote the file; empty if unknown.
+    part_of
+        Path from the file's folder to the folder that the rule wrote as a whole; empty if it wrote files.
     """
 
     size: int
     sampled: str
     sha256: str
     rule: str = ""
+    part_of: str = ""
 
     @classmethod
-    def of(cls, path: str | Path, rule: str = "") -> Digest:
+    def of(cls, path: str | Path, rule: str = "", part_of: str = "") -> Digest:
         """Return the digest of a file."""
         size, whole = Path(path).stat().st_size, sha256(path)
-        return cls(size, whole if size <= WHOLE else sampled(path), whole, rule)
+        return cls(size, whole if size <= WHOLE else sampled(path), whole, rule, part_of)
+
+    def product(self, path: str | Path) -> Path:
+        """Return what its rule makes anew if the file is deleted: the file, or the folder it is part of."""
+        return Path(os.path.normpath(Path(path).parent / self.part_of)) if self.part_of else Path(path)
 
     def differs(self, path: str | Path, *, whole: bool = False) -> str:
         """Return how a file differs from the digest; empty if it does not.
@@ -121,6 +129,7 @@ def write(path: str | Path, digest: Digest) -> None:
     record = record_path(path)
     record.parent.mkdir(exist_ok=True)
     by = f", rule {digest.rule}" if digest.rule else ""
+    by += f", part of {digest.part_of}" if digest.part_of else ""
     head = f"# {digest.size} bytes, sampled {digest.sampled}{by}"
     record.write_text(f"{head}\n{digest.sha256}  {Path(path).name}\n", encoding="utf-8")
 
@@ -136,7 +145,7 @@ def read(path: str | Path) -> Digest | None:
     head, line = _HEADER.fullmatch(lines[0]), _LINE.fullmatch(lines[1])
     if not head or not line or line[2] != Path(path).name:
         return None
-    return Digest(int(head[1]), head[2], line[1], head[3] or "")
+    return Digest(int(head[1]), head[2], line[1], head[3] or "", head[4] or "")
 
 
 def forget(path: str | Path) -> None:
@@ -149,48 +158,64 @@ def begin(outputs: Iterable[str | Path], rule: str) -> None:
     _products.update({str(Path(path).absolute()): rule for path in outputs})
 
 
-def rule_of(path: str | Path) -> str | None:
-    """Return the rule of this job if a file is one of its outputs, else None."""
+def of_output(path: str | Path, content: str | Path) -> Digest | None:
+    """Return the digest of a file's content if the file is one of this job's outputs, else None."""
     path = Path(path).absolute()
-    return next((_products[str(place)] for place in (path, *path.parents) if str(place) in _products), None)
+    for place in (path, *path.parents):
+        rule = _products.get(str(place))
+        if rule is not None:
+            return Digest.of(content, rule, "" if place == path else os.path.relpath(place, path.parent))
+    return None
 
 
-def check(path: str | Path) -> None:
-    """Refuse a file, or a folder with files, that is not as it was written. Unrecorded files pass.
+def check(*paths: str | Path, collection: str = "") -> None:
+    """Refuse files, or folders with files, that are not as they were written. Unrecorded files pass.
 
     Parameters
     ----------
-    path
-        File or folder. A file is read once per process, unless it changes.
+    paths
+        Files or folders. A file is read once per process, unless it changes.
+    collection
+        The collection of a job: its run makes its own files anew, those of others have to be copied again.
+        Empty: all files are its own.
 
     Raises
     ------
     UserError
-        If a recorded file is damaged, or missing from the folder.
+        Naming all recorded files that are damaged, or missing from a folder.
     """
-    path = Path(path)
-    if path.is_dir():
-        for item in recorded(path):
-            if not item.is_file():
-                raise fail(str(item), "is missing", f"delete {path} and run the same command again")
-            check(item)
-        return
-    if not path.is_file():
-        return
-    found = path.stat()
-    key = (str(path.absolute()), found.st_ino, found.st_size, found.st_mtime_ns)
-    if key in _checked:
-        return
-    digest = read(path)
-    if digest and (what := digest.differs(path)):
+    problems = [problem for path in paths for problem in _problems(Path(path), collection)]
+    if problems:
+        raise UserError(problems)
+
+
+def _problems(path: Path, collection: str) -> Iterator[Problem]:
+    """Yield what is wrong with a file, or with the files in a folder."""
+    for item in recorded(path) if path.is_dir() else [path]:
+        if not item.is_file():
+            if item != path:
+                yield Problem(str(item), "is missing", _cure(path, str(path), collection))
+            continue
+        found = item.stat()
+        key = (str(item.absolute()), found.st_ino, found.st_size, found.st_mtime_ns)
+        if key in _checked:
+            continue
+        digest = read(item)
+        if not digest or not (how := digest.differs(item)):
+            _checked.add(key)
+            continue
         by = f"rule {digest.rule} wrote" if digest.rule else "was written"
-        raise fail(
-            str(path),
-            f"is damaged or was edited: not what {by} ({what})",
-            "delete it and run the same command again, which makes it anew; if you changed it on purpose, "
-            f"delete {record_path(path)}",
-        )
-    _checked.add(key)
+        product = digest.product(item)
+        cure = _cure(product, "it" if product == item else str(product), collection)
+        cure += f"; if you changed it on purpose, delete {record_path(item)}"
+        yield Problem(str(item), f"is damaged or was edited: not what {by} ({how})", cure)
+
+
+def _cure(path: Path, name: str, collection: str) -> str:
+    """Return what to do about a damaged file or folder: a run makes anew what it made itself."""
+    if collection and collection not in path.parts:
+        return f"copy {path} anew, or run the collection that it is of again"
+    return f"delete {name} and run the same command again, which makes it anew"
 
 
 def recorded(folder: str | Path) -> Iterator[Path]:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from scipy import sparse
 
-from panscape.errors import fail
+from panscape.data.temporary import temporary_space
 
 _ENTRY = np.dtype([("cell", "<i4"), ("gene", "<i4"), ("value", "<f4")])
 
@@ -57,12 +57,8 @@ class ExternalSort:
             self._flush()
 
     def _flush(self) -> None:
-        try:
+        with temporary_space():
             self._spill()
-        except OSError as error:
-            folder = tempfile.gettempdir()
-            what = f"the temporary folder cannot be written ({error.strerror or error})"
-            raise fail(folder, what, "free space in it, or name another one: TMPDIR=/scratch/me") from error
 
     def _spill(self) -> None:
         if self._folder is None:

@@ -76,8 +76,7 @@ def atomic(path: str | Path) -> Iterator[Path]:
         yield scratch
         with open(scratch, "rb") as handle:
             os.fsync(handle.fileno())
-        rule = digests.rule_of(path)
-        digest = None if rule is None else digests.Digest.of(scratch, rule)
+        digest = digests.of_output(path, scratch)
         # in this order, so that a crash in between leaves a file without a record, not with another one's
         digests.forget(path)
         os.replace(scratch, path)

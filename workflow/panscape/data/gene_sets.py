@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,6 +34,36 @@ class GeneSets:
     terms: np.ndarray
     genes: np.ndarray
     member: sparse.csr_matrix
+
+
+def named_paths(libraries: Iterable[str | Path | Mapping[str, str | None]]) -> dict[str, str]:
+    """Return the path of each library by its name.
+
+    Parameters
+    ----------
+    libraries
+        Paths of GMT files, or mappings with `path` and `name`; without a name it is that of the file.
+
+    Raises
+    ------
+    UserError
+        If two libraries have the same name.
+
+    Examples
+    --------
+    >>> named_paths(["sets/GO_BP.gmt", {"name": "own", "path": "sets/2024.gmt"}])
+    {'GO_BP': 'sets/GO_BP.gmt', 'own': 'sets/2024.gmt'}
+    """
+    paths: dict[str, str] = {}
+    for library in libraries:
+        given = library if isinstance(library, Mapping) else {"path": str(library)}
+        path = str(given["path"])
+        name = given.get("name") or Path(path.removesuffix(".gz")).stem
+        if name in paths:
+            what = f"{paths[name]} and {path} are both called {name!r}"
+            raise fail("gene_sets", what, "give one of them another name: {name: ..., path: ...}")
+        paths[name] = path
+    return paths
 
 
 def read_gene_sets(path: str | Path) -> dict[str, list[str]]:

@@ -31,7 +31,7 @@ def begin(snakemake: Any) -> None:
     Raises
     ------
     UserError
-        If an input is not what an earlier job wrote.
+        If inputs are not what earlier jobs wrote; all are named.
     """
     log = str(snakemake.log[0])
 
@@ -45,8 +45,7 @@ def begin(snakemake: Any) -> None:
     use_limits(snakemake.config.get("limits"))
     atexit.register(_log_use)
     digests.begin(snakemake.output, snakemake.rule)
-    for path in snakemake.input:
-        digests.check(path)
+    digests.check(*snakemake.input, collection=snakemake.config.get("collection", ""))
 
 
 def _studies(snakemake: Any) -> list[str]:

@@ -23,7 +23,9 @@ def coordinates(size: Size, config: dict[str, Any]) -> tuple[float, float]:
     held = min(24e-6 * size.values, settings["stream_above_mb"])
     rows = size.cells * (len(settings["labels"]) or 3)
     memory = BASE_MB + 1200 + held + 0.25 * _modelled(size, config) + 0.001 * size.cells + 0.0015 * rows
-    return memory, 15 + size.cells / 1e5 + size.values / 2e7
+    if settings["integrate"] is not None:  # soft clusters and components of all cells
+        memory += 0.004 * size.cells
+    return memory, 15 + size.cells / 5e4 + size.values / 2e7
 
 
 def annotated(size: Size, config: dict[str, Any]) -> tuple[float, float]:

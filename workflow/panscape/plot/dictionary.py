@@ -12,6 +12,7 @@ import pandas as pd
 from panscape.coscape.dictionary.write import SavedDictionary, read_dictionary
 from panscape.data.files import read_tsv
 from panscape.plot.dictionary_evidence import BLUE, ORANGE, plot_confidence, plot_enrichment
+from panscape.plot.entry_networks import COLUMNS, most_used, plot_networks
 from panscape.plot.names import entry_labels
 
 if TYPE_CHECKING:
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 _TEXT = dict.fromkeys(
     ("entry", "gene", "gene_a", "gene_b", "column", "value", "cluster", "factor", "name", "top_genes"), str
 )
-COLUMNS = 3  # panels side by side
 
 
 @dataclass(frozen=True)
@@ -80,22 +80,23 @@ def draw_dictionary(
     yield "elbow", plot_elbow(tables.elbow, int(tables.entries.shape[0]))
     yield "usage-maps", plot_usage_maps(view, tables.saved, tables.entries, labels)
     yield "usage-labels", plot_usage_labels(tables.usage, labels)
-    yield "networks", plot_networks(tables.links, tables.centrality, labels)
+    shares = tables.entries.set_index("entry")["share"]
+    yield "networks", plot_networks(tables.links, tables.centrality, labels, shares)
     if tables.chance is not None:
         yield "confidence", plot_confidence(tables.edges, tables.chance, tables.saved.names)
     if tables.enrichment is not None:
-        yield "enrichment", plot_enrichment(tables.enrichment, tables.saved.names)
+        yield "enrichment", plot_enrichment(tables.enrichment, labels)
 
 
 def plot_elbow(elbow: pd.DataFrame, used: int) -> Figure:
     """Draw the error, and what each entry explains compared with chance, against the number of entries."""
     from panscape.plot.style import DOUBLE, INK, SINGLE, new_figure, style
 
-    needed = elbow["needed"].iloc[0] if "needed" in elbow else np.nan
+    compared = "needed" in elbow and elbow["needed"].notna().any()
     suggested = elbow.loc[elbow["suggested"], "k"].iloc[0]
     with style():
-        fig = new_figure(SINGLE * 1.3 if np.isnan(needed) else DOUBLE, 2.8)
-        ax = fig.add_subplot(1, 1 if np.isnan(needed) else 2, 1)
+        fig = new_figure(DOUBLE if compared else SINGLE * 1.3, 2.8)
+        ax = fig.add_subplot(1, 2 if compared else 1, 1)
         ax.fill_between(elbow["k"], elbow["error"], elbow["worst_start"], color=BLUE, alpha=0.15, linewidth=0)
         ax.plot(elbow["k"], elbow["error"], "o-", color=BLUE, markersize=3)
         ax.axvline(suggested, color=ORANGE, linestyle="--", linewidth=0.9)
@@ -104,20 +105,25 @@ def plot_elbow(elbow: pd.DataFrame, used: int) -> Figure:
             ax.axvline(used, color=INK, linewidth=0.9)
             ax.text(used, ax.get_ylim()[1], f"\n used: {used}", fontsize=7, va="top")
         ax.set(xlabel="entries", ylabel="unexplained fraction of squares", title="Number of entries")
-        if not np.isnan(needed):
-            _gains(fig.add_subplot(1, 2, 2), elbow, needed)
+        if compared:
+            _gains(fig.add_subplot(1, 2, 2), elbow)
     return fig
 
 
-def _gains(ax: Axes, elbow: pd.DataFrame, needed: float) -> None:
-    above = elbow["gain"].to_numpy() > needed
-    for mask, colour in ((above, BLUE), (~above, "#b8d4e6")):
-        ax.plot(elbow["k"][mask], elbow["gain"][mask], "o", color=colour, markersize=3)
-    ax.axhline(needed, color="#8c8c8c", linewidth=0.9)
-    ax.text(elbow["k"].iloc[-1], needed, "needed", fontsize=7, ha="right", va="bottom")
-    ax.set(
-        xlabel="entry", ylabel="fraction of squares it adds", title="What each entry explains", yscale="log"
-    )
+def _gains(ax: Axes, elbow: pd.DataFrame) -> None:
+    """Draw the gain of each entry, by chance in what is left at it, and what is needed."""
+    above = elbow["gain"].to_numpy() > elbow["needed"].to_numpy()
+    handles = []
+    for mask, colour, name in ((above, BLUE, "above chance"), (~above, "#b8d4e6", "other")):
+        handles += ax.plot(elbow["k"][mask], elbow["gain"][mask], "o", color=colour, markersize=3, label=name)
+    for column, line, name in (("needed", "-", "needed"), ("chance_gain", ":", "by chance")):
+        options = {"linestyle": line, "color": "#6b6b6b", "linewidth": 0.9, "label": name}
+        handles += ax.plot(elbow["k"], elbow[column], drawstyle="steps-mid", **options)
+    ax.legend(handles=handles, loc="upper right", fontsize=7)
+    # an entry of hardly any gain would stretch the axis over many powers of ten
+    low = max(elbow["gain"].min(), elbow["chance_gain"].min() / 10)
+    ax.set(xlabel="entry", ylabel="fraction of squares it adds", yscale="log")
+    ax.set(title="What each entry explains", ylim=(0.6 * low, None))
 
 
 def _panels(count: int, height: float):
@@ -133,7 +139,7 @@ def _panels(count: int, height: float):
 def plot_usage_maps(
     view, saved: SavedDictionary, entries: pd.DataFrame, labels: Mapping[str, str] | None = None
 ) -> Figure:
-    """Draw the landscape once per entry, coloured by its code relative to its largest.
+    """Draw the landscape once for each of the nine most used entries, coloured by code / its largest.
 
     Parameters
     ----------
@@ -156,10 +162,12 @@ def plot_usage_maps(
     place = view.obs.index.get_indexer(list(saved.panclusters))
     xy = view.xy[place]
     info = entries.set_index("entry")
+    names = most_used(info["share"].reindex(saved.names))
     wide, high = np.maximum(np.ptp(xy, axis=0), 1e-12)
     with style():
-        fig, axes = _panels(len(saved.names), 0.55 + float(np.clip(1.9 * high / wide, 0.7, 2.2)))
-        for k, ax in enumerate(axes):
+        fig, axes = _panels(len(names), 0.55 + float(np.clip(1.9 * high / wide, 0.7, 2.2)))
+        for name, ax in zip(names, axes, strict=True):
+            k = saved.names.index(name)
             lines = LineCollection(list(view.xy[view.edges]), colors="#5a5a5a", alpha=0.08, linewidths=0.3)
             ax.add_collection(lines)
             order = np.argsort(relative[:, k], kind="stable")
@@ -176,8 +184,8 @@ def plot_usage_maps(
             ax.set(xticks=[], yticks=[])
             ax.set_aspect("equal", adjustable="datalim")
             ax.spines[["left", "bottom"]].set_visible(False)
-            count = int(info.loc[saved.names[k], "n_panclusters"])
-            title = (labels or {}).get(saved.names[k], saved.names[k])
+            count = int(info.loc[name, "n_panclusters"])
+            title = (labels or {}).get(name, name)
             ax.set_title(f"{_wrapped(title)}\nused by {count} panclusters", fontsize=7)
         if axes:
             colorbar_outside(fig, axes[min(COLUMNS, len(axes)) - 1], points, "usage / largest")
@@ -218,34 +226,8 @@ def plot_usage_labels(usage: pd.DataFrame, labels: Mapping[str, str], max_labels
             image = ax.imshow(ratio, cmap=DIVERGING, vmin=-3, vmax=3, aspect="auto")
             ax.set_xticks(range(table.shape[1]), table.columns, rotation=40, ha="right")
             ax.set_yticks(range(len(names)), [plain_text(labels[name]) for name in names])
-            ax.set_title(f"Usage by {column}")
+            ax.set_title(f"Usage by {column.replace('_', ' ')}")
             colorbar_outside(fig, ax, image, "log2 of ratio")
-    return fig
-
-
-def plot_networks(links: pd.DataFrame, centrality: pd.DataFrame, labels: Mapping[str, str]) -> Figure:
-    """Draw the most central genes of every entry on a circle; thin lines for common neighbours.
-
-    Parameters
-    ----------
-    links
-        entry, gene_a, gene_b, weight of the edges.
-    centrality
-        entry, gene, betweenness.
-    labels
-        Label of each entry, in their order.
-    """
-    from panscape.plot.style import style
-
-    with style():
-        fig, axes = _panels(len(labels), 2.4)
-        for name, ax in zip(labels, axes, strict=True):
-            of_entry = links[links["entry"] == name]
-            genes = list(dict.fromkeys([*of_entry["gene_a"], *of_entry["gene_b"]]))
-            table = centrality[centrality["entry"] == name]
-            genes = [gene for gene in table["gene"] if gene in set(genes)] or list(table["gene"].head(1))
-            _draw_network(ax, of_entry, genes, table.set_index("gene")["betweenness"])
-            ax.set_title(_wrapped(labels[name]), fontsize=7)
     return fig
 
 
@@ -256,37 +238,3 @@ def _wrapped(label: str) -> str:
     from panscape.plot.style import plain_text
 
     return fill(plain_text(label), 32)
-
-
-def _draw_network(ax: Axes, links: pd.DataFrame, genes: list[str], betweenness: pd.Series) -> None:
-    from panscape.plot.style import INK
-
-    angle = np.pi / 2 - 2 * np.pi * np.arange(len(genes)) / max(len(genes), 1)
-    at = dict(zip(genes, np.stack([np.cos(angle), np.sin(angle)], axis=1), strict=True))
-    weights = links.loc[links["hops"] == 1, "weight"]
-    low, high = (float(weights.min()), float(weights.max())) if len(weights) else (0.0, 0.0)
-    span = max(high - low, 1e-12)
-    for link in links.itertuples():
-        (x1, y1), (x2, y2) = at[link.gene_a], at[link.gene_b]
-        if link.hops == 1:
-            ax.plot(
-                [x1, x2],
-                [y1, y2],
-                color=BLUE,
-                linewidth=0.3 + 1.9 * (link.weight - low) / span,
-                alpha=0.75,
-                zorder=1,
-            )
-        else:
-            ax.plot([x1, x2], [y1, y2], color="#b8b8b8", linewidth=0.4, linestyle=":", zorder=0)
-    centrality_of = betweenness.reindex(genes).to_numpy(dtype=float)
-    size = 12 + 50 * centrality_of / max(np.nanmax(centrality_of, initial=0), 1e-12)
-    ax.scatter(
-        *np.array([at[g] for g in genes]).reshape(-1, 2).T, s=size, color=ORANGE, zorder=2, linewidths=0
-    )
-    for gene, (x, y) in at.items():
-        side = "left" if x > 0.1 else "right" if x < -0.1 else "center"
-        up = "bottom" if y > 0.9 else "top" if y < -0.9 else "center"
-        ax.text(1.13 * x, 1.13 * y, gene, fontsize=6.5, color=INK, ha=side, va=up)
-    ax.set(xlim=(-2, 2), ylim=(-1.45, 1.45), xticks=[], yticks=[])
-    ax.spines[["left", "bottom"]].set_visible(False)

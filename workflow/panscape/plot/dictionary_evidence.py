@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -66,13 +67,21 @@ def plot_confidence(edges: pd.DataFrame, chance: pd.DataFrame, names: list[str])
     return fig
 
 
-def plot_enrichment(enrichment: pd.DataFrame, names: list[str]) -> Figure:
-    """Draw the best groups of gene sets of every entry: -log10 p, dark where the FDR is below .05."""
-    from panscape.plot.style import DOUBLE, new_figure, style
+def plot_enrichment(enrichment: pd.DataFrame, labels: Mapping[str, str]) -> Figure:
+    """Draw the best groups of gene sets of every entry: -log10 p, dark where the FDR is below .05.
+
+    Parameters
+    ----------
+    enrichment
+        entry, term, pvalue, fdr, representative.
+    labels
+        Label of each entry, in their order.
+    """
+    from panscape.plot.style import DOUBLE, new_figure, plain_text, style
 
     best = enrichment[enrichment["representative"].astype(str) == "True"]
     best = best.sort_values(["entry", "pvalue"]).groupby("entry", sort=False).head(TERMS)
-    best = pd.concat([best[best["entry"] == name] for name in names]) if len(best) else best
+    best = pd.concat([best[best["entry"] == name] for name in labels]) if len(best) else best
     with style():
         fig = new_figure(DOUBLE, max(1.6, 0.8 + 0.16 * len(best)))
         ax = fig.add_subplot()
@@ -84,10 +93,19 @@ def plot_enrichment(enrichment: pd.DataFrame, names: list[str]) -> Figure:
         sure = best["fdr"].to_numpy(dtype=float) < 0.05
         place = np.arange(len(best))
         ax.barh(place, score, color=np.where(sure, BLUE, "#b8d4e6"), height=0.7)
-        ax.set_yticks(place, [f"{r.entry}  {_short(r.term)}" for r in best.itertuples()])
+        ax.set_yticks(place, _named(best, labels, plain_text))
         ax.invert_yaxis()
         ax.set(xlabel="-log10 p (dark: FDR below .05)", title="Gene sets of the entries, one per group")
     return fig
+
+
+def _named(best: pd.DataFrame, labels: Mapping[str, str], plain: Callable[[str], str]) -> list[str]:
+    """Return a name per bar, that of the entry at its first bar only."""
+    first = ~best["entry"].duplicated()
+    return [
+        f"{plain(labels[row.entry])}   {_short(row.term)}" if new else _short(row.term)
+        for row, new in zip(best.itertuples(), first, strict=True)
+    ]
 
 
 def _short(term: str, max_letters: int = 58) -> str:

@@ -12,6 +12,7 @@ from panscape.coscape.landscape.placement import LOW
 from panscape.plot.figure_names import PSEUDOTIME, map_name
 from panscape.plot.maps import is_labels
 from panscape.plot.names import PANELS
+from panscape.plot.river import MAX_LABELS, river_column
 from panscape.plot.style import DOUBLE, new_figure, style
 from panscape.plot.trajectory import _empty
 from panscape.plot.view import View
@@ -66,6 +67,10 @@ def not_drawable(
         if not np.isfinite(pd.to_numeric(table["rho"]).astype(float)).any():
             why = f"no {what} varies over the clusters with pseudotime" if ordered else NO_ORDER
             reasons |= dict.fromkeys(names, why)
+    if river_column(view, columns) is None:
+        reasons["river"] = f"no column of labels has two to {MAX_LABELS} of them"
+    if not np.isfinite(pd.to_numeric(genes["fdr"]).astype(float)).any():
+        reasons["genes-volcano"] = "no gene was tested" if ordered else NO_ORDER
     if (np.isfinite(view.values("n_cells")) & np.isfinite(view.values("n_pairs"))).sum() < MIN_CLUSTERS:
         reasons["pairs-by-size"] = f"fewer than {MIN_CLUSTERS} clusters"
     return reasons

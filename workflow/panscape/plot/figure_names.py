@@ -19,6 +19,8 @@ OTHERS = {
     "pseudotime-age": "Pseudotime against age",
     "pseudotime-intervals": "Pseudotime with its intervals",
     "spaces": "Coexpression space beside other spaces",
+    "river": "Clusters from studies to labels",
+    "genes-volcano": "Genes that rise and fall along pseudotime",
     "genes-heatmap": "Genes along pseudotime",
     "genes-along": "Top genes, cluster by cluster",
     "pairs-heatmap": "Gene pairs along pseudotime",

@@ -16,6 +16,7 @@ from panscape.plot.figure_names import OTHERS, map_name, title
 from panscape.plot.intervals import plot_intervals
 from panscape.plot.maps import plot_map
 from panscape.plot.names import REACHED
+from panscape.plot.river import plot_river, river_column
 from panscape.plot.spaces import plot_pairs_by_size, plot_spaces
 from panscape.plot.trajectory import Statistic, plot_along, plot_heatmap, plot_pseudotime_age
 from panscape.plot.view import (
@@ -26,6 +27,7 @@ from panscape.plot.view import (
     read_statistics,
     read_view,
 )
+from panscape.plot.volcano import plot_volcano
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -103,7 +105,10 @@ def _figures(
     yield "pseudotime-age", partial(plot_pseudotime_age, view, rho)
     yield "pseudotime-intervals", partial(plot_intervals, view)
     yield "spaces", partial(plot_spaces, statistics)
-    yield from _genes(source, view, read_tsv(source.genes, dtype={"gene": str}), top)
+    yield "river", partial(plot_river, view, river_column(view, columns) or "")
+    genes = read_tsv(source.genes, dtype={"gene": str})
+    yield "genes-volcano", partial(plot_volcano, genes)
+    yield from _genes(source, view, genes, top)
     yield "pairs-heatmap", partial(_pairs, source, view, top)
     yield "pairs-by-size", partial(plot_pairs_by_size, view)
 

@@ -126,7 +126,7 @@ def plot_methods(metrics: pd.DataFrame) -> Figure:
         for at, (metric, names, title, high) in enumerate(panels):
             ax = fig.add_subplot(1, len(panels) + 1, at + 1)
             for name in names:
-                shown = MODALITIES.get(name, name)
+                shown = MODALITIES.get(name, name.replace("_", " "))
                 colour = colours.setdefault(shown, OKABE_ITO[len(colours) % len(OKABE_ITO)])
                 values = [value.get((method, metric, name), np.nan) for method in methods]
                 (handles[shown],) = ax.plot(values, range(len(methods)), "o", color=colour, markersize=5)

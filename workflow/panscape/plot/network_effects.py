@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 GAINED, LOST, KEPT = "#0072B2", "#D55E00", "#b8b8b8"
 CHANGED = 0.34  # smallest change of the fraction of lines for an edge to count as gained or lost
 RANGE = 2.0  # largest relative change on the axis
+STRETCHED = 1.5  # times the range of the middle 99 % of centralities above which outliers are not shown
 NAMED = 24  # maximum number of genes with names on a circle
 
 
@@ -119,11 +120,24 @@ def _draw_hubs(ax: Axes, part: pd.DataFrame, *, left: bool, bottom: bool) -> Non
     )  # fmt: skip
     _scatter(ax, part["call"], part["low_end"], part["high_end"])
     ends = part[["low_end", "high_end"]].to_numpy(float)
-    least, most = float(np.nanmin(ends)), float(np.nanmax(ends))
+    least, most = _span(ends, called)
+    outside = int(((ends < least) | (ends > most)).any(axis=1).sum())
     margin = 0.08 * max(most - least, 1e-9)
     ax.plot([least, most], [least, most], color="#9a9a9a", linewidth=0.6, zorder=0)
     ax.set(xlim=(least - margin, most + margin), ylim=(least - margin, most + 2 * margin))
-    hubs = part.assign(top=ends.max(axis=1)).sort_values("top", ascending=False, kind="stable").head(2)
+    if outside:
+        ax.text(
+            0.98,
+            0.02,
+            f"{outside} not shown",
+            transform=ax.transAxes,
+            ha="right",
+            fontsize=5.5,
+            color="#6a6a6a",
+        )
+    shown = ((ends >= least) & (ends <= most)).all(axis=1)
+    tops = part.assign(top=ends.max(axis=1))[shown]
+    hubs = tops.sort_values("top", ascending=False, kind="stable").head(2)
     best = part[called].sort_values("pvalue", kind="stable").head(LABELS - 2)
     named = pd.concat([hubs, best]).drop_duplicates("gene")
     _name(ax, named["gene"], named["low_end"], named["high_end"])
@@ -133,9 +147,24 @@ def _draw_hubs(ax: Axes, part: pd.DataFrame, *, left: bool, bottom: bool) -> Non
     ax.set_xlabel(plain_text(f"centrality ({low})"))
 
 
+def _span(ends: np.ndarray, called: np.ndarray) -> tuple[float, float]:
+    """Return the shown range of centralities (G, 2): all of it, unless few badly estimated genes stretch it.
+
+    If it is more than :data:`STRETCHED` times that of the middle 99 %, the latter and all called genes.
+    """
+    known = ends[np.isfinite(ends)]
+    if not len(known):
+        return 0.0, 1.0
+    low, high = np.quantile(known, [0.005, 0.995])
+    if np.ptp(known) <= STRETCHED * (high - low):
+        return float(known.min()), float(known.max())
+    kept = [low, high, *ends[called][np.isfinite(ends[called])]]
+    return float(min(kept)), float(max(kept))
+
+
 def _name(ax: Axes, genes: pd.Series, x: pd.Series, y: pd.Series) -> None:
     """Write names beside points, one above the other where points are close, inside the axes."""
-    from panscape.plot.style import INK, plain_text
+    from panscape.plot.style import INK, halo, plain_text
 
     left, right = ax.get_xlim()
     bottom, top = ax.get_ylim()
@@ -147,7 +176,7 @@ def _name(ax: Axes, genes: pd.Series, x: pd.Series, y: pd.Series) -> None:
         far = across > left + 0.6 * (right - left)
         ax.annotate(
             plain_text(gene), (across, up), (across + (-0.03 if far else 0.03) * (right - left), level),
-            fontsize=5.5, color=INK, va="center", ha="right" if far else "left",
+            fontsize=5.5, color=INK, va="center", ha="right" if far else "left", path_effects=halo(),
             arrowprops={"arrowstyle": "-", "linewidth": 0.3, "color": "#9a9a9a"},
         )  # fmt: skip
 

@@ -98,7 +98,7 @@ def draw_circle(ax: Axes, weights: np.ndarray, genes: Sequence[str]) -> None:
 
 def name_points(ax: Axes, points: pd.DataFrame) -> None:
     """Write names (column `name`) beside points (`x`, `y`), shifted vertically to avoid overlaps."""
-    from panscape.plot.style import INK, plain_text
+    from panscape.plot.style import INK, halo, plain_text
 
     distance, level = 0.08, -np.inf
     line = {"arrowstyle": "-", "linewidth": 0.3, "color": "#9a9a9a"}
@@ -108,5 +108,5 @@ def name_points(ax: Axes, points: pd.DataFrame) -> None:
         place = (row.x + (-0.06 if left else 0.06), level)
         ax.annotate(
             plain_text(row.name), (row.x, row.y), place, fontsize=5.5, color=INK, va="center",
-            ha="right" if left else "left", arrowprops=line,
+            ha="right" if left else "left", arrowprops=line, path_effects=halo(),
         )  # fmt: skip

@@ -14,6 +14,7 @@ from panscape.sivae.networks.ends import SET_GENES
 from panscape.sivae.networks.read import Collection
 from panscape.sivae.networks.set_tests import figure_genes, library_sets
 from panscape.sivae.networks.settings import TITLES, NetworkSettings
+from panscape.sivae.networks.within import comparisons
 from panscape.stats.gsea import MITO
 
 if TYPE_CHECKING:
@@ -55,6 +56,11 @@ def draw_networks(
     yield "reliability", plot_reliability(tables["reliability"])
     libraries = library_sets(settings.gene_sets, list(collection.genes), settings.mito_set)
     title, genes = figure_genes(tables["genes"], tables["sets"], libraries, settings.figure_set)
+    label = first_phenotype(tables["tests"], [one.label for one in comparisons(collection.lines, columns)])
+    first = next((one for one in comparisons(collection.lines, columns) if one.label == label), None)
+    if first is not None:  # lines of one cell type, if they are divided by type
+        collection = collection.of_kind(first.within)
+        columns = [first.column, *(name for name in columns if name != first.column)]
     yield "networks", plot_set(collection, title, genes, settings, columns)
 
 
@@ -73,6 +79,8 @@ def plot_lines(
 ) -> Figure:
     """Draw a map of lines per comparison, a row per model, coloured by the first phenotype.
 
+    If lines are divided by cell type, those of the first phenotype's type are drawn.
+
     Parameters
     ----------
     embeddings
@@ -88,7 +96,10 @@ def plot_lines(
 
     names = list(dict.fromkeys(kernel for kernel, _ in kernels.values()))
     models = list(dict.fromkeys(model for _, model in kernels.values()))
-    phenotype = first_phenotype(tests, columns)
+    table = next(iter(embeddings.values()), pd.DataFrame())
+    every = comparisons(table, columns)
+    phenotype = first_phenotype(tests, [one.label for one in every])
+    first = next((one for one in every if one.label == phenotype), None)
     flagged = set(
         reliability.loc[
             reliability["flag"].isin(["unreliable", "collapsed"]) & (reliability["measure"] == "neighbours"),
@@ -107,9 +118,11 @@ def plot_lines(
                     ax.set_axis_off()
                     continue
                 of_kernel = tests[(tests["part"] == kernel) & (tests["model"] == model)]
-                drawn = draw_lines(ax, embeddings[view], phenotype, flagged) or drawn
+                shown = embeddings[view] if first is None else embeddings[view][first.inside]
+                column = phenotype if first is None else first.column
+                drawn = draw_lines(ax, shown, column, flagged) or drawn
                 ax.set_title(
-                    f"{MODEL_TITLES[model]}: {TITLES[kernel]}\n{_verdict(of_kernel, phenotype)}", fontsize=7
+                    f"{MODEL_TITLES[model]}:\n{TITLES[kernel]}\n{_verdict(of_kernel, phenotype)}", fontsize=7
                 )
         if drawn is not None:
             bar = fig.colorbar(drawn, ax=axes.ravel().tolist(), shrink=0.5, aspect=30, pad=0.02)

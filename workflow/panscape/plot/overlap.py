@@ -15,7 +15,7 @@ DRAWN = 60  # maximum number of edges drawn
 
 
 def draw_overlap(
-    zscores: pd.DataFrame, edges: pd.DataFrame, *, min_networks: int = 2
+    zscores: pd.DataFrame, curves: pd.DataFrame, edges: pd.DataFrame, *, min_networks: int = 2
 ) -> Iterator[tuple[str, Figure]]:
     """Yield (name, figure) of the overlap's figures.
 
@@ -23,12 +23,15 @@ def draw_overlap(
     ----------
     zscores
         From `panscape.coscape.overlap.scores.overlap_table`.
+    curves
+        From `panscape.coscape.overlap.curves.overlap_curves`.
     edges
         From `panscape.coscape.overlap.scores.supported_edges`.
     min_networks
         Minimum number of known networks that contain a drawn edge.
     """
     yield "zscores", plot_zscores(zscores)
+    yield "curves", plot_curves(curves)
     yield "supported-edges", plot_supported(edges, min_networks)
 
 
@@ -59,6 +62,40 @@ def plot_zscores(zscores: pd.DataFrame) -> Figure:
                 title="Same number of edges" if matched else "All edges",
             )
         legend_outside(ax, bars, targets)
+    return fig
+
+
+def plot_curves(curves: pd.DataFrame) -> Figure:
+    """Draw z of the heaviest edges of every target by their number, a panel per network."""
+    from matplotlib.ticker import NullFormatter
+
+    from panscape.plot.palette import OKABE_ITO
+    from panscape.plot.style import DOUBLE, legend_outside, new_figure, style
+
+    networks, targets = list(dict.fromkeys(curves["network"])), list(dict.fromkeys(curves["target"]))
+    columns = min(max(len(networks), 1), 3)
+    rows = -(-max(len(networks), 1) // columns)
+    with style():
+        fig = new_figure(DOUBLE, 0.5 + 1.9 * rows)
+        axes = [fig.add_subplot(rows, columns, at + 1) for at in range(max(len(networks), 1))]
+        lines: list = []
+        for at, (ax, network) in enumerate(zip(axes, networks, strict=False)):
+            part = curves[curves["network"] == network]
+            ax.axhspan(-1.96, 1.96, color="#e6e6e6", zorder=0)
+            for number, target in enumerate(targets):
+                line = part[part["target"] == target].sort_values("edges")
+                colour = OKABE_ITO[number % len(OKABE_ITO)]
+                drawn = ax.plot(
+                    line["edges"], line["z"], color=colour, marker="o", markersize=2.5, linewidth=1
+                )
+                lines += drawn if at == 0 else []
+            ax.set_xscale("log")
+            ax.xaxis.set_minor_formatter(NullFormatter())
+            ax.set(title=network, xlabel="heaviest edges")
+            if at % columns == 0:
+                ax.set_ylabel("z")
+        if lines:
+            legend_outside(axes[min(columns, len(networks)) - 1], lines, targets)
     return fig
 
 

@@ -29,6 +29,9 @@ MODELS = {
     "unicoord-residual": "UniCoord with each cell's noise",
     "unicoord-near": "UniCoord from nearest groups",
     "unicoord-near-residual": "UniCoord from nearest groups, with noise",
+    "unicoord-local": "UniCoord from near cells",
+    "unicoord-local-residual": "UniCoord from near cells, with noise",
+    "local-linear": "local linear regression",
     "logistic-pca": "logistic regression (PCA)",
     "logistic-genes": "logistic regression (genes)",
     "knn-pca": "nearest neighbours (PCA)",
@@ -49,6 +52,9 @@ _GUESSES = {
     "unicoord-residual": "UniCoord with noise",
     "unicoord-near": "from nearest groups",
     "unicoord-near-residual": "nearest, with noise",
+    "unicoord-local": "from near cells",
+    "unicoord-local-residual": "near, with noise",
+    "local-linear": "local linear",
 }
 _RESTORED = (
     ("e_distance", "Energy distance", 0),

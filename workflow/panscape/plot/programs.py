@@ -58,7 +58,7 @@ def plot_scores(
             ax.set_xticks(range(table.shape[1]), map(plain_text, table.columns), rotation=40, ha="right")
             ax.set_yticks(range(len(table)), [plain_text(labels[name]) for name in table.index])
             unit = f" ({units[column]})" if column in units else ""
-            ax.set_title(f"Scores by {column}{unit}")
+            ax.set_title(f"Scores by {column.replace('_', ' ')}{unit}")
             colorbar_outside(fig, ax, image, "mean score (sd)")
     return fig
 

@@ -89,6 +89,15 @@ def draw_lines(
         save_figure(figure, path, formats=formats)
 
 
+TERMS = {
+    "mse": "squared error",
+    "nll": "negative log likelihood",
+    "kl_cells": "KL of cells",
+    "kl_genes": "KL of genes",
+}
+"""Terms of the loss as the figure names them; others by their key."""
+
+
 def plot_training(table: pd.DataFrame) -> Figure:
     """Draw the loss terms of training and held-out cells over the steps, a line per model."""
     from panscape.plot.style import new_figure
@@ -104,7 +113,8 @@ def plot_training(table: pd.DataFrame) -> Figure:
         for _, of_bin in part.groupby(["line", "bin"], sort=False):
             colour = BLUE if split == "train" else ORANGE
             ax.plot(of_bin["step"], of_bin["value"], color=colour, alpha=0.5, linewidth=0.7)
-        ax.set_title(f"{term.replace('_', ' ')}, {'held-out' if split == 'heldout' else 'training'} cells")
+        name = TERMS.get(term, term.replace("_", " "))
+        ax.set_title(f"{name},\n{'held-out' if split == 'heldout' else 'training'} cells")
         ax.set_xlabel("step")
         values = part["value"].to_numpy(float)
         if len(values) > 4:  # the first steps are far off and would flatten the rest
@@ -185,6 +195,8 @@ def _cells_panel(ax: Axes, scores: np.ndarray, labels: np.ndarray | None) -> Non
 def _genes_panel(
     ax: Axes, loadings: np.ndarray, names: pd.Index, highlight: Mapping[str, Sequence[str]]
 ) -> None:
+    from panscape.plot.style import halo
+
     ax.scatter(*loadings.T, s=3, color=GREY, linewidths=0)
     for (label, members), colour in zip(highlight.items(), COLOURS * 5, strict=False):
         inside = names.isin(list(members))
@@ -194,7 +206,7 @@ def _genes_panel(
     else:
         strongest = np.argsort(-np.square(loadings).sum(axis=1), kind="stable")[:12]
         for gene in _labelled(loadings, strongest):
-            ax.annotate(str(names[gene]), loadings[gene], fontsize=6)
+            ax.annotate(str(names[gene]), loadings[gene], fontsize=6, path_effects=halo())
     ax.axhline(0, color=GREY, linewidth=0.4, zorder=0)
     ax.axvline(0, color=GREY, linewidth=0.4, zorder=0)
     ax.set(xlabel="axis 1 (genes)", ylabel="axis 2 (genes)")

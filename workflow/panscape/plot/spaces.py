@@ -52,7 +52,7 @@ def plot_spaces(statistics: pd.DataFrame, panels: Sequence[tuple[str, str]] = PA
         axes = fig.subplots(1, len(panels), squeeze=False, sharey=True)[0]
         for ax, (name, label) in zip(axes, panels, strict=True):
             _panel(ax, shown[shown["statistic"] == name].set_index("space"), spaces)
-            ax.set_xlabel(label)
+            ax.set_xlabel(label, fontsize=7)
         axes[0].set_yticks(range(len(spaces)), [space_label(space) for space in spaces])
         axes[0].set_ylim(len(spaces) - 0.4, -0.6)
         note = "    ".join(text for text in ("point: observed", *_what_is_drawn(shown)) if text)

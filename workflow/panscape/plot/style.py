@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from panscape.data.files import atomic
 
@@ -83,6 +83,13 @@ def style() -> Iterator[None]:
         matplotlib.rcdefaults()
         matplotlib.rcParams.update(_RC)
         yield
+
+
+def halo(width: float = 1.4) -> list[Any]:
+    """Return path effects that set text off from lines and points behind it: a white outline (points)."""
+    from matplotlib.patheffects import withStroke
+
+    return [withStroke(linewidth=width, foreground="white")]
 
 
 def new_figure(width: float = DOUBLE, height: float = 4.0) -> Figure:

@@ -8,7 +8,7 @@ import re
 import struct
 
 PNG_DPI = 200
-COLOURS = 128  # of a palette; legends and colour bars of the figures have fewer distinct ones
+COLOURS = 256  # of a palette
 
 _LONG = re.compile(rb"-?\d+\.\d{3,}")
 _COORDINATES = re.compile(rb'(?<= )(d|x|y|points)="[^"]*"')
@@ -48,13 +48,16 @@ def embedded(svg: bytes | None, png: bytes | None) -> tuple[str, int]:
 
 
 def with_palette(png: bytes) -> bytes:
-    """Return a PNG with a palette of at most 128 colours, or the PNG itself if that is not smaller."""
+    """Return a PNG with a palette of at most 256 colours, or the PNG itself if that is not smaller."""
     from PIL import Image
 
     written = io.BytesIO()
     with Image.open(io.BytesIO(png)) as image:
-        # every figure has an opaque background, so transparency is not lost
-        reduced = image.convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE)
+        # every figure has an opaque background, so transparency is not lost; colours are chosen by their
+        # range, since by their frequency the greys of thin lines would take the place of points' colours
+        reduced = image.convert("RGB").quantize(
+            COLOURS, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE
+        )
     reduced.save(written, "PNG", optimize=True)
     return min(written.getvalue(), png, key=len)
 

@@ -59,8 +59,9 @@ class DonorsSettings:
     depth, depth_spread, depth_rho
         Median number of counts of a cell; standard deviation of its logarithm over samples; correlation of
         the log depth of samples with the driver.
-    composition_rho
-        Correlation of the samples' fraction of cells of the second type with the driver.
+    composition, composition_rho
+        Fraction of cells of the second type in a typical sample; correlation of that of samples with the
+        driver. Genes of types are correlated in mixtures, most where both types are equally frequent.
     age_rho
         Correlation of the donors' age with the driver.
     batches, batch_mean
@@ -92,6 +93,7 @@ class DonorsSettings:
     depth: float = 2500.0
     depth_spread: float = 0.5
     depth_rho: float = 0.0
+    composition: float = 0.5
     composition_rho: float = 0.0
     age_rho: float = 0.0
     batches: int = 1
@@ -116,6 +118,8 @@ class DonorsSettings:
         for name in ("depth_rho", "composition_rho", "age_rho"):
             if not -1 <= getattr(self, name) <= 1:
                 problems.append(Problem(name, f"{getattr(self, name)}", "write a correlation, -1 to 1"))
+        if not 0 < self.composition < 1:
+            problems.append(Problem("composition", f"{self.composition}", "write a fraction, 0 to 1"))
         if self.donors < 4:
             problems.append(Problem("donors", f"{self.donors}", "write at least 4"))
         if problems:
@@ -247,7 +251,8 @@ def _samples(settings: DonorsSettings, rng: np.random.Generator) -> pd.DataFrame
     outcome = samples["outcome"].to_numpy()
     depth = settings.depth * np.exp(settings.depth_spread * _correlated(outcome, settings.depth_rho, rng))
     logit = _correlated(outcome, settings.composition_rho, rng)
-    return samples.assign(composition=1 / (1 + np.exp(-logit)), depth=depth)
+    odds = np.exp(logit) * settings.composition / (1 - settings.composition)
+    return samples.assign(composition=odds / (1 + odds), depth=depth)
 
 
 def _correlated(target: np.ndarray, rho: float, rng: np.random.Generator) -> np.ndarray:

@@ -14,6 +14,7 @@ from panscape.simulate.draw import Study, study
 from panscape.simulate.lines import LinesSettings, LinesStudy, lines_study
 from panscape.simulate.multiome import MultiomeSettings, draw_multiome
 from panscape.simulate.settings import Settings
+from panscape.simulate.treatments import TreatmentsSettings, TreatmentsStudy, treatments_study
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -130,6 +131,44 @@ def simulate_donors(name: str = "donors", *, seed: int = 0, **settings: Any) -> 
     return cells
 
 
+def simulate_treatments(name: str = "treatments", *, seed: int = 0, **settings: Any) -> AnnData:
+    """Simulate types under treatments, in batches: effects that differ between types, rare and unknown types.
+
+    Parameters
+    ----------
+    name
+        Name of the study; with the seed it determines the draws.
+    seed
+        Seed of all draws.
+    **settings
+        Fields of :class:`panscape.simulate.treatments.TreatmentsSettings`, e.g. ``interaction=0.5`` for
+        effects of a treatment half of whose variance differs between types, or ``confounding=0.8``.
+
+    Returns
+    -------
+    AnnData: CSR counts in ``X``; ``obs`` with cell_type, treatment, batch, known;
+    ``uns["effects"]`` with the planted changes of log expression (treatment -> types x genes).
+
+    Raises
+    ------
+    UserError
+        For contradictory settings.
+
+    Examples
+    --------
+    >>> cells = simulate_treatments(cells=300, n_genes=100, types=4, unknown=1, seed=1)
+    >>> cells.shape, int((~cells.obs["known"]).sum()) > 0, cells.uns["effects"]["treated"].shape
+    ((300, 100), True, (5, 100))
+    """
+    drawn = treatments_study(TreatmentsSettings(name, **settings), seed)
+    cells = _in_memory(drawn)
+    cells.uns["effects"] = {
+        treatment: pd.DataFrame(effect, index=list(drawn.types), columns=cells.var_names)
+        for treatment, effect in zip(drawn.settings.treatments, drawn.effects, strict=True)
+    }
+    return cells
+
+
 def simulate_multiome(name: str = "multiome", *, seed: int = 0, **settings: Any) -> MuData:
     """Simulate a sample with RNA and accessibility in every cell, and links between peaks and genes.
 
@@ -175,7 +214,7 @@ def _as_mapping(settings: Settings | Mapping[str, Any] | None) -> Mapping[str, A
     return settings or {}
 
 
-def _in_memory(drawn: Study | LinesStudy | DonorsStudy) -> AnnData:
+def _in_memory(drawn: Study | LinesStudy | DonorsStudy | TreatmentsStudy) -> AnnData:
     import anndata
 
     counts = sparse.vstack([block for _, block in drawn.blocks()], format="csr")

@@ -80,9 +80,13 @@ def plan_collection(
             logged=logged,
         )
     lines = plan.lines["status"].eq("ok").sum()
-    target = plan.lines["thinned_to"].dropna()
-    if len(target):
-        logger.info("cells of all lines are thinned to %.0f counts", target.iloc[0])
+    targets = plan.lines["thinned_to"].dropna()
+    if targets.nunique() == 1:
+        logger.info("cells of all lines are thinned to %.0f counts", targets.iloc[0])
+    elif len(targets):
+        logger.info(
+            "cells of lines are thinned to %.0f to %.0f counts, by cell type", targets.min(), targets.max()
+        )
     logger.info("%d lines, %d jobs, %d genes", lines, len(plan.jobs), len(genes))
     return plan, genes
 

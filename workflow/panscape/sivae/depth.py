@@ -16,10 +16,14 @@ SHALLOWEST = 0.2  # smallest depth of a line with a model, as a fraction of the 
 def with_equal_depth(lines: pd.DataFrame, min_depth: int | None, logged: Sequence[str] = ()) -> pd.DataFrame:
     """Return the lines with the depth to which they are thinned; those too shallow get no model.
 
+    Lines that are divided by cell type are thinned to the shallowest line of their type, since only lines of
+    a type are compared.
+
     Parameters
     ----------
     lines
-        line, name, study, n_cells, n_bins, bin_cells, discarded, depth, thinned_to, models, status.
+        line, name, within (if lines are divided), study, n_cells, n_bins, bin_cells, discarded, depth,
+        thinned_to, models, status.
     min_depth
         Minimum depth; None: :data:`SHALLOWEST` of the median over lines.
     logged
@@ -35,14 +39,18 @@ def with_equal_depth(lines: pd.DataFrame, min_depth: int | None, logged: Sequenc
         logger.warning("study %s has log values: depths of lines stay as they are", not_counts[0])
         return lines
     depth = lines["depth"]
-    least = depth[with_model].median() * SHALLOWEST if min_depth is None else min_depth
+    kinds = lines["within"].fillna("") if "within" in lines else pd.Series("", index=lines.index)
+    least = pd.Series(float(min_depth or 0), index=lines.index)
+    if min_depth is None:
+        least = depth.where(with_model).groupby(kinds).transform("median") * SHALLOWEST
     shallow = with_model & (depth < least)
     if shallow.equals(with_model):
         problem = f"no line has this depth; the deepest has {depth[with_model].max():.0f} counts per cell"
         raise fail("sivae.min_depth", problem, "lower it")
-    for line in lines[shallow].itertuples():
+    for line, limit in zip(lines[shallow].to_dict("records"), least[shallow], strict=True):
+        name = f"{line['name']} ({line['within']})" if "within" in line else line["name"]
         logger.warning(
-            "line %s has %.0f counts per cell, too few (%.0f): no model", line.name, line.depth, least
+            "line %s has %.0f counts per cell, too few (%.0f): no model", name, line["depth"], limit
         )
     lines = lines.assign(
         status=lines["status"].mask(shallow, SHALLOW), models=lines["models"].mask(shallow, 0)
@@ -50,8 +58,20 @@ def with_equal_depth(lines: pd.DataFrame, min_depth: int | None, logged: Sequenc
     lines.loc[shallow, ["n_bins", "bin_cells"]] = 0
     lines.loc[shallow, "discarded"] = lines.loc[shallow, "n_cells"]
     kept = with_model & ~shallow
-    target = depth[kept].min()
+    target = depth.where(kept).groupby(kinds).transform("min")
     return lines.assign(thinned_to=lines["thinned_to"].mask(kept, target))
+
+
+def thinned_depths(lines: pd.DataFrame) -> dict[str, float]:
+    """Return line -> counts per cell to which it is thinned, for lines that are thinned.
+
+    Parameters
+    ----------
+    lines
+        Table of lines, with `thinned_to`.
+    """
+    thinned = lines[lines["thinned_to"].notna() & (lines["status"] == OK)]
+    return dict(zip(thinned["line"], thinned["thinned_to"].astype(float), strict=True))
 
 
 def kept_fractions(lines: pd.DataFrame) -> dict[str, float]:
@@ -62,6 +82,5 @@ def kept_fractions(lines: pd.DataFrame) -> dict[str, float]:
     lines
         Table of lines, with `depth` and `thinned_to`.
     """
-    thinned = lines[lines["thinned_to"].notna() & (lines["status"] == OK)]
-    fractions = thinned["thinned_to"].astype(float) / thinned["depth"].astype(float)
-    return dict(zip(thinned["line"], fractions, strict=True))
+    depth = lines.set_index("line")["depth"].astype(float)
+    return {line: target / depth[line] for line, target in thinned_depths(lines).items()}

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
+from panscape.sivae.bin_names import COPY, HALVES
 from panscape.sivae.correlations import Correlated
 from panscape.sivae.job import Read, ReadoutSettings
-from panscape.sivae.lines import COPY, HALVES
 from panscape.sivae.network import neighbours
 
 

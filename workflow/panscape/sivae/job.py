@@ -19,7 +19,7 @@ from panscape.errors import fail
 from panscape.log import logger
 from panscape.settings import FromMapping, Renamed
 from panscape.sivae.baselines import Pca
-from panscape.sivae.lines import COPY
+from panscape.sivae.bin_names import COPY
 from panscape.sivae.settings import SIVAE_KEYS, SIVAE_RENAMED, SivaeSettings
 from panscape.sivae.values import CellCounts, Expression, ValueSettings, prepare_bin
 
@@ -79,7 +79,7 @@ def read_bins(
     normalisation: str = "depth-log1p",
     logged: Sequence[str] = (),
     fractions: Mapping[str, float] | None = None,
-    depth: float | None = None,
+    depth: Mapping[str, float] | None = None,
 ) -> list[Expression]:
     """Read and prepare the bins of a job.
 
@@ -100,8 +100,8 @@ def read_bins(
     fractions
         line -> fraction of its counts that thinning keeps, see :func:`panscape.data.thinning.thin`.
     depth
-        Counts per cell to which all lines are thinned, to which cells are normalised then; None: the median
-        of the study.
+        line -> counts per cell to which it is thinned, to which its cells are normalised then; the median of
+        the study for lines that are not thinned.
 
     Raises
     ------
@@ -118,12 +118,13 @@ def read_bins(
         table = source.select(genes)
         how = "log1p" if study in logged else normalisation
         totals = source.obs["n_counts"].to_numpy(dtype=float)
-        target = float(np.median(totals)) if depth is None else depth
+        median = float(np.median(totals))
         for (line, bin_), chosen in part.groupby(["line", "bin"], sort=False):
             rows = source.cells.get_indexer(chosen["cell"])
             if (rows < 0).any():
                 raise ValueError(f"{counts[study]} lacks cells of the plan, e.g. {chosen['cell'].iloc[0]}")
             counted, total = table[rows], totals[rows]
+            target = (depth or {}).get(line, median)
             if fractions and line in fractions:
                 rng = seeds.stream(seed, "sivae", "thin", line, bin_)
                 counted, total = thin(counted, total, fractions[line], rng)

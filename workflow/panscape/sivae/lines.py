@@ -2,36 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
 
 from panscape import seeds
-from panscape.data.labels import hyphenated, id_fault
-from panscape.data.text import as_yaml
-from panscape.errors import Problem, UserError, fail
+from panscape.errors import fail
 from panscape.log import logger
 from panscape.settings import FromMapping, Renamed
+from panscape.sivae.bin_names import COPY, HALVES, is_extra
 from panscape.sivae.depth import OK, with_equal_depth
+from panscape.sivae.line_names import COLUMNS, OWN_COLUMNS, file_names, line_of_cells
 from panscape.sivae.line_summary import summarise
 from panscape.sivae.settings import SIVAE_KEYS, SIVAE_RENAMED
 
 FEW, UNNAMED = "too few cells", "unnamed"
-HALVES = ("half-a", "half-b")
-"""Bins of a line with one bin only: two models of half its cells each, to see how reliable its network is."""
-COPY = "-copy-"
-"""In the names of further thinnings of a bin: the same cells, thinned anew."""
-RESERVED = ("jobs", "figures")  # folder names used by the stage
-LONGEST = 200  # characters; 255 bytes are possible, and some files append to the name
-COLUMNS = (
-    "line", "name", "n_cells", "n_bins", "bin_cells", "discarded", "depth", "detected", "composition",
-    "thinned_to", "models", "job", "status",
-)  # fmt: skip
-"""Columns of the table of lines besides the study and phenotypes."""
-OWN_COLUMNS = ("study", "n_counts", "n_genes", "mito_share", "ribo_share")
 
 
 @dataclass(frozen=True)
@@ -42,6 +30,9 @@ class LineSettings(FromMapping):
     ----------
     line
         Column of `obs` with the names of lines; a study without it is one line.
+    within
+        Column of cell types: the cells of a line that have the same one get a line of their own; None: all
+        cells of a line belong together.
     bin_cells
         Number of cells of a bin. Cells left over from whole bins are discarded at random.
     min_cells
@@ -55,6 +46,8 @@ class LineSettings(FromMapping):
         fraction of the median over lines, :data:`panscape.sivae.depth.SHALLOWEST`.
     thinnings
         Number of models of each bin on different thinnings of its cells, over which results are averaged.
+    extra_steps
+        Steps of the models of halves and further thinnings, as a fraction of those of the others, (0, 1].
     models_per_job
         Maximum number of models trained by one job (a line is never split over jobs).
     labels
@@ -66,12 +59,14 @@ class LineSettings(FromMapping):
     RENAMED: ClassVar[Mapping[str, Renamed]] = SIVAE_RENAMED
 
     line: str = "line"
+    within: str | None = None
     bin_cells: int = 1000
     min_cells: int = 100
     halves: bool = True
     equal_depth: bool = True
     min_depth: int | None = None
-    thinnings: int = 1
+    thinnings: int = 2
+    extra_steps: float = 0.33
     models_per_job: int = 16
     labels: str | None = "cell_type"
 
@@ -83,10 +78,10 @@ class LinePlan:
     Attributes
     ----------
     lines
-        line (of letters, digits and hyphens), name, study, n_cells, n_bins, bin_cells, discarded, depth
-        (median counts of a cell), detected (median genes of a cell), composition (fractions of the labels of
-        its cells), thinned_to (the depth to which its cells are thinned; NaN if they are not), the phenotype
-        columns, job, status.
+        line (of letters, digits and hyphens), name, within (its cell type, if lines are divided), study,
+        n_cells, n_bins, bin_cells, discarded, depth (median counts of a cell), detected (median genes of a
+        cell), composition (fractions of the labels of its cells), thinned_to (the depth to which its cells
+        are thinned; NaN if they are not), the phenotype columns, job, status.
     cells
         line, bin, study, cell: the cells of every bin, by name.
     """
@@ -130,33 +125,39 @@ def plan_lines(
         If two lines have the same file name, no line has enough cells, or an annotation has the name of a
         column of the table of lines.
     """
-    columns = [name for name in columns if name != settings.line and name not in OWN_COLUMNS]
+    columns = [name for name in columns if name not in (settings.line, settings.within, *OWN_COLUMNS)]
     if clash := sorted(set(columns) & set(COLUMNS) - {"line"}):
         problem = f"the table of lines has a column {clash[0]!r} of its own"
         raise fail(f"studies[].obs.{clash[0]}", problem, f"map it by another name, e.g. {clash[0]}_given")
+    if not settings.equal_depth or set(tables) & set(logged):
+        settings = replace(settings, thinnings=1)  # there is nothing to thin anew
     rows: list[dict[str, Any]] = []
     cells: list[pd.DataFrame] = []
-    named = {study: _names(table, settings.line, study) for study, table in tables.items()}
-    slugs = file_names(named)
+    named = {
+        study: line_of_cells(table, settings.line, settings.within, study) for study, table in tables.items()
+    }
+    slugs = file_names({study: labels["label"] for study, labels in named.items()})
     for study, table in tables.items():
-        names = named[study]
-        empty = int((names == "").sum())
-        if empty:
-            logger.warning("study %s: %d cells have no %s", study, empty, settings.line)
+        labels = named[study]
+        if empty := int((labels["name"] == "").sum()):
+            what = settings.line if settings.within is None else f"{settings.line} and {settings.within}"
+            logger.warning("study %s: %d cells have no %s", study, empty, what)
             rows.append({"name": "", "study": study, "n_cells": empty, "status": UNNAMED, "discarded": empty})
-        for name in sorted(set(names) - {""}):
-            line_cells = table[names == name]
-            line = slugs[study, name]
+        found = labels[labels["name"] != ""].drop_duplicates().sort_values(["name", "within"])
+        for name, within, label in found.itertuples(index=False):
+            line_cells = table[(labels["label"] == label).to_numpy()]
+            line = slugs[study, label]
             bins, left = _share_out(line_cells.index, line, settings, seed)
             cells.extend(
                 pd.DataFrame({"line": line, "bin": bin_, "study": study, "cell": chosen})
                 for bin_, chosen in bins.items()
             )
-            whole = [bin_ for bin_ in bins if bin_ not in HALVES and COPY not in bin_]
+            whole = [bin_ for bin_ in bins if not is_extra(bin_)]
             rows.append(
                 {
                     "line": line,
                     "name": name,
+                    **({} if settings.within is None else {"within": within}),
                     "study": study,
                     "n_cells": len(line_cells),
                     "n_bins": len(whole),
@@ -178,8 +179,7 @@ def plan_lines(
             f"lower it (to at most {largest}), or map obs.line to larger groups",
             few=True,
         )
-    for line in lines.loc[lines["status"] == FEW, "name"]:
-        logger.warning("line %s has fewer than %d cells: no model", line, settings.min_cells)
+    _tell_small(lines, settings.min_cells)
     if settings.equal_depth:
         lines = with_equal_depth(lines, settings.min_depth, logged)
         cells = [
@@ -194,61 +194,18 @@ def plan_lines(
     return LinePlan(lines[["line", *(name for name in order if name != "line"), *ends]], shared)
 
 
-def _names(table: pd.DataFrame, column: str, study: str) -> np.ndarray:
-    """Return the line of every cell; empty for none."""
-    if column not in table:
-        logger.info("study %s has no column %s: it is one line", study, column)
-        return np.full(len(table), study, dtype=object)
-    values = table[column]
-    return np.where(values.isna(), "", values.astype(str).str.strip()).astype(object)
-
-
-def slug(name: str) -> str:
-    """Return a name with letters, digits and hyphens only."""
-    short = hyphenated(name) or "line"
-    return f"line-{short}" if short.lower() in RESERVED else short
-
-
-def file_names(named: Mapping[str, Iterable[str]]) -> dict[tuple[str, str], str]:
-    """Return (study, name) -> file name of the line, prefixed by the study if names collide.
-
-    Parameters
-    ----------
-    named
-        Names of the lines of each study; empty ones are none.
-
-    Raises
-    ------
-    UserError
-        If two lines would have the same files, or a name is too long for them.
-
-    Examples
-    --------
-    >>> file_names({"one": ["A/1", "B"], "two": ["B"]})
-    {('one', 'A/1'): 'A-1', ('one', 'B'): 'one-B', ('two', 'B'): 'two-B'}
-    """
-    pairs = [(study, name) for study, names in named.items() for name in sorted(set(names) - {""})]
-    shared = {name for _, name in pairs if sum(name == other for _, other in pairs) > 1}
-    slugs: dict[tuple[str, str], str] = {}
-    problems: list[Problem] = []
-    first: dict[str, tuple[str, str]] = {}
-    for study, name in pairs:
-        short = slug(f"{study}-{name}" if name in shared else name)
-        known = first.setdefault(short.lower(), (study, name))
-        if known != (study, name):
-            what = f"{name!r} and {known[1]!r} of study {known[0]} would have the same files ({short})"
-            values = f"{{{as_yaml(name)}: {short}-{len(problems) + 2}}}"
-            fix = f"rename one: line: {{column: ..., values: {values}}}"
-            problems.append(Problem(f"studies[{study}].obs.line", what, fix))
-        elif why := id_fault(short, LONGEST):
-            where = f"studies[{study}].obs.line"
-            what = f"{short[:60]!r} cannot be the name of files ({why})"
-            fix = f"rename it: line: {{column: ..., values: {{{as_yaml(name)}: line-{len(problems) + 1}}}}}"
-            problems.append(Problem(where, what, fix))
-        slugs[study, name] = short
-    if problems:
-        raise UserError(problems)
-    return slugs
+def _tell_small(lines: pd.DataFrame, least: int) -> None:
+    """Log which lines have too few cells, by cell type if lines are divided by it."""
+    few = lines[lines["status"] == FEW]
+    if "within" not in lines:
+        for line in few["name"]:
+            logger.warning("line %s has fewer than %d cells: no model", line, least)
+        return
+    for within, part in few.groupby("within"):
+        of = int((lines["within"] == within).sum())
+        names = ", ".join(f"{name} ({n})" for name, n in zip(part["name"], part["n_cells"], strict=True))
+        text = "%s: %d of %d lines have fewer than %d cells and no model: %s"
+        logger.warning(text, within, len(part), of, least, names)
 
 
 def _share_out(
@@ -264,7 +221,7 @@ def _share_out(
     bins = {
         f"{bin_}{COPY}{again}" if again else bin_: chosen
         for bin_, chosen in bins.items()
-        for again in range(settings.thinnings if settings.equal_depth else 1)
+        for again in range(settings.thinnings)
     }
     if settings.halves and count == 1:
         half = size // 2

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from panscape.settings import FromMapping, Renamed
@@ -16,12 +16,14 @@ METRICS = ("dot", "cosine", "euclidean")
 SIVAE_KEYS = frozenset(
     [
         "line",
+        "within",
         "bin_cells",
         "min_cells",
         "halves",
         "equal_depth",
         "min_depth",
         "thinnings",
+        "extra_steps",
         "models_per_job",
         "genes",
         "n_genes",
@@ -206,6 +208,22 @@ class SivaeSettings(FromMapping):
             raise ValueError(f"n_steps is {self.n_steps}, not three numbers, the last at least 1")
         if not self.n_hidden or min(self.n_hidden) < 1 or self.n_latent < 1:
             raise ValueError(f"widths {self.n_hidden} and {self.n_latent} dimensions are not all at least 1")
+
+    def shortened(self, fraction: float) -> SivaeSettings:
+        """Return the settings with a fraction of the steps of each part, at least one in the last.
+
+        Parameters
+        ----------
+        fraction
+            Above 0, at most 1.
+
+        Examples
+        --------
+        >>> SivaeSettings(n_steps=(0, 3, 300)).shortened(0.5).n_steps
+        (0, 2, 150)
+        """
+        first, second, last = (round(count * fraction) for count in self.n_steps)
+        return replace(self, n_steps=(first, second, max(last, 1)))
 
     @property
     def gene_wise(self) -> bool:

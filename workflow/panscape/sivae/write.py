@@ -13,11 +13,11 @@ from scipy import sparse
 from panscape import seeds
 from panscape.data import files
 from panscape.sivae.attribution import METHODS, agreement
+from panscape.sivae.bin_names import COPY, HALVES
 from panscape.sivae.correlations import correlated
 from panscape.sivae.gene_table import gene_table, neighbour_table
 from panscape.sivae.job import RECORDS, Read, ReadoutSettings
 from panscape.sivae.labels import label_transfer
-from panscape.sivae.lines import COPY, HALVES
 from panscape.sivae.network import correlation_network, dependence, network
 from panscape.sivae.settings import SivaeSettings
 from panscape.sivae.values import ValueSettings

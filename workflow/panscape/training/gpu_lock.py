@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import IO
 
+from panscape.data.temporary import temporary_space
+
 _held: dict[str, IO[bytes]] = {}
 
 
@@ -35,7 +37,8 @@ def claim(names: Sequence[str], folder: str | Path | None = None) -> int:
     folder = Path(folder or tempfile.gettempdir())
     for at, name in enumerate(names):
         # per user, because users cannot open each other's files
-        file = open(folder / f"panscape-{os.getuid()}-{name}.lock", "ab")  # noqa: SIM115 open until the process ends
+        with temporary_space(folder):
+            file = open(folder / f"panscape-{os.getuid()}-{name}.lock", "ab")  # noqa: SIM115 open until the end
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -1,15 +1,15 @@
-"""Annotation of cells: predicted labels with confidence, and class-wise alignment of new batches."""
+"""Annotation of cells: predicted labels with confidence, by the cell itself or by batches."""
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from panscape.errors import fail
-from panscape.log import logger, without_repeats
+from panscape.log import without_repeats
+from panscape.unicoord.align import MIN_CELLS, encoded_aligned
 from panscape.unicoord.genes import check_overlap
 from panscape.unicoord.labels import LabelInfo
 
@@ -17,11 +17,6 @@ if TYPE_CHECKING:
     from panscape.unicoord.cells import Cells
     from panscape.unicoord.model import CoordinateSystem, Encoded
 
-_ROUNDS = 2  # alignments, each with the classes of the one before
-_SHRINK = 100.0  # cells at the common shift in the shift of a class
-_MOST_CHANGED = 0.05  # fraction of cells of a batch that may change their class by its alignment
-_ONE_CLASS = 0.9  # a batch with this fraction of cells in one class is not aligned
-_MIN_CELLS = 50  # batches with fewer cells are taken as they are
 _QUANTILE = 0.25  # of the distances in a batch, which its unknown cells do not reach
 
 
@@ -44,15 +39,17 @@ def annotation(
     """
     options = (min_overlap, missing)
     there = check_overlap(model.genes, cells.genes, min_overlap)
-    encoded = model.encode_cells(cells, min_overlap=min_overlap, missing=missing)
     groups = _groups(cells, batch)
+    aligned: dict[str, Encoded] = {}
+    if batch is None:
+        encoded = model.encode_cells(cells, min_overlap=min_overlap, missing=missing)
+    else:
+        encoded, aligned = encoded_aligned(model, cells, groups, there, options)
     parts = []
     for label in model.labels:
-        seen = encoded
-        if batch is not None and label.name in model.confidence.heads:
-            seen = _aligned(model, cells, label, encoded, groups, there, options)
-        offset = np.zeros(len(cells)) if batch is None else _scatter(model, label, seen, groups)
-        parts.append(_predicted(model, label, seen, offset, cells.obs.index))
+        seen = aligned.get(label.name, encoded)
+        score, unknown = _unknown(model, label, seen.features, None if batch is None else groups)
+        parts.append(_predicted(model, label, seen, score, unknown, cells.obs.index))
     return pd.DataFrame({name: np.concatenate([part[name] for part in parts]) for name in parts[0]})
 
 
@@ -65,90 +62,31 @@ def _groups(cells: Cells, batch: str | None) -> np.ndarray:
     return np.unique(cells.obs[batch].astype(str), return_inverse=True)[1]
 
 
-def _aligned(model, cells, label: LabelInfo, encoded: Encoded, groups, there, options) -> Encoded:
-    """Return the coordinates of cells whose classes, in every batch, were moved onto the training ones."""
-    before = model.confidence.probability(model.layout, label, encoded.votes, encoded.linear)
-    shares, now = before, encoded
-    number = int(groups.max(initial=-1)) + 1
-    for _ in range(_ROUNDS):
-        shifts = _shifts(model, cells, label, shares, groups, number, there, options)
-        now = _encoded(model, cells, shares, shifts, groups, options)
-        shares = model.confidence.probability(model.layout, label, now.votes, now.linear)
-    changed = shares.argmax(axis=1) != before.argmax(axis=1)
-    kept = np.zeros(number, dtype=bool)
-    for at in range(number):
-        inside = groups == at
-        top = np.bincount(before[inside].argmax(axis=1)).max() / inside.sum()
-        moved = changed[inside].mean()
-        kept[at] = inside.sum() >= _MIN_CELLS and top < _ONE_CLASS and moved <= _MOST_CHANGED
-        if moved > _MOST_CHANGED:
-            logger.warning(
-                "%s: alignment would change the class of %.0f %% of a batch of %s cells: it is left out, and "
-                "the labels of that batch are uncertain", label.name, 100 * moved, inside.sum(),
-            )  # fmt: skip
-    use = kept[groups][:, None]
-    columns = ("features", "votes", "linear")
-    return replace(encoded, **{c: np.where(use, getattr(now, c), getattr(encoded, c)) for c in columns})
+def _unknown(
+    model: CoordinateSystem, label: LabelInfo, features: np.ndarray, groups: np.ndarray | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the unknown score of cells (n,), and whether they are unknown.
 
-
-def _shifts(model, cells, label, shares, groups, number, there, options) -> np.ndarray:
-    """Return (batches, K, G) shifts of the classes' means from those of the training cells.
-
-    The shift of a class with few cells is shrunk to the mean over classes, weighted by what is known of each.
+    A batch whose cells lie further from their class than validation cells is measured by its own scatter. The
+    lower quartiles are compared, so that a batch may have many unknown cells.
     """
-    centres = model.confidence.heads[label.name].centres
-    sums = np.zeros((number, *centres.shape))
-    weight = np.zeros((number, len(centres)))
-    for rows, x in model.dense(cells, *options):
-        for at in np.unique(groups[rows]):
-            inside = groups[rows] == at
-            part = shares[rows][inside]
-            sums[at] += part.T @ x[inside]
-            weight[at] += part.sum(axis=0)
-    own = np.where(weight[..., None] > 0.5, sums / np.maximum(weight, 1e-9)[..., None] - centres, 0.0)
-    sure = weight / (weight + _SHRINK)
-    common = (sure[..., None] * own).sum(axis=1) / np.maximum(sure.sum(axis=1), 1e-9)[:, None]
-    shifts = common[:, None] + sure[..., None] * (own - common[:, None])
-    shifts[..., ~there] = 0  # absent genes are filled in and have no shift
-    return shifts
-
-
-def _encoded(model, cells, shares, shifts, groups, options) -> Encoded:
-    parts = []
-    for rows, x in model.dense(cells, *options):
-        moved = x.astype(np.float64)
-        for at in np.unique(groups[rows]):
-            inside = groups[rows] == at
-            moved[inside] -= shares[rows][inside] @ shifts[at]
-        parts.append(model.encode(moved.astype(np.float32)))
-    return model.joined(parts)
-
-
-def _scatter(model, label: LabelInfo, encoded: Encoded, groups: np.ndarray) -> np.ndarray:
-    """Return by how much the cells of each batch lie further from their class than validation cells (n,).
-
-    The lower quartiles are compared, so that a batch may have many unknown cells.
-    """
-    offset = np.zeros(len(groups))
     nonconformity = model.confidence.nonconformity.get(label.name)
-    if nonconformity is None or not len(nonconformity.reference):
-        return offset
-    raw = nonconformity.raw(encoded.features)[0]
-    usual = np.quantile(nonconformity.reference, _QUANTILE)
-    for at in np.unique(groups):
-        inside = groups == at
-        if inside.sum() >= _MIN_CELLS:
-            offset[inside] = np.quantile(raw[inside], _QUANTILE) - usual
-    return offset
+    if nonconformity is None:
+        return np.full(len(features), np.nan), np.zeros(len(features), bool)
+    raw, nearest = nonconformity.raw(features)
+    if groups is not None and len(nonconformity.reference):
+        usual = np.quantile(nonconformity.reference, _QUANTILE)
+        for at in np.unique(groups):
+            inside = groups == at
+            if inside.sum() >= MIN_CELLS:
+                raw[inside] -= np.quantile(raw[inside], _QUANTILE) - usual
+    return nonconformity.judged(raw, nearest)
 
 
-def _predicted(model, label: LabelInfo, encoded: Encoded, offset, index: pd.Index) -> dict[str, np.ndarray]:
-    nothing = np.full(len(index), np.nan)
-    nonconformity = model.confidence.nonconformity.get(label.name)
-    score, unknown = (nothing, np.zeros(len(index), bool))
-    if nonconformity is not None:
-        score, unknown = nonconformity.score(encoded.features, offset)
-    share = None
+def _predicted(
+    model, label: LabelInfo, encoded: Encoded, score: np.ndarray, unknown: np.ndarray, index: pd.Index
+) -> dict[str, np.ndarray]:
+    nothing, share = np.full(len(index), np.nan), None
     if label.discrete:
         share = model.confidence.probability(model.layout, label, encoded.votes, encoded.linear)
         value = np.array(label.classes, dtype=object)[share.argmax(axis=1)]

@@ -10,6 +10,7 @@ from panscape.errors import fail
 from panscape.log import logger
 from panscape.unicoord.cells import Cells
 from panscape.unicoord.model import CoordinateSystem
+from panscape.unicoord.sketch import trained_on
 
 SUMMARY = ["study", "label", "kind", "cells", "unlabelled", "unknown", "confidence", "agreement"]
 CLASSES = ["study", "label", "value", "cells", "unlabelled", "unknown", "confidence"]
@@ -41,10 +42,16 @@ def annotate_studies(
     Raises
     ------
     UserError
-        If too few genes of the model are in the data, or the model has no labels.
+        If too few genes of the model are in the data, the model has no labels, or it was trained on one of
+        the studies.
     """
     if not model.labels:
         raise fail("unicoord.apply.model", "the model has no labels to annotate with", "take another model")
+    for study, name in trained_on(model.card, cells).items():
+        also = "" if study == name else f", as study {name!r}"
+        problem = f"the model was trained on the cells of {study!r}{also}: it knows their labels already"
+        advice = f"remove {study!r} from the list, or take another model"
+        raise fail("unicoord.apply.studies", problem, advice)
     table = model.predict(cells, batch="study")
     at = np.tile(np.arange(len(cells)), len(model.labels))
     table.insert(1, "study", cells.obs["study"].astype(str).to_numpy()[at])

@@ -59,18 +59,14 @@ class Nonconformity:
         nearest = apart.argmin(axis=1)
         return np.log(np.maximum(apart[np.arange(len(apart)), nearest], 1e-12)), nearest
 
-    def score(self, features: np.ndarray, offset: np.ndarray | float = 0.0) -> tuple[np.ndarray, np.ndarray]:
+    def judged(self, raw: np.ndarray, nearest: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the fraction of known cells with a lower score (0 to 1), and whether a cell is unknown.
 
         Parameters
         ----------
-        features
-            (n, F).
-        offset
-            What is subtracted from the scores, e.g. by how much a batch is more scattered.
+        raw, nearest
+            (n,) scores and classes of :meth:`raw`, the scores less what a batch is more scattered.
         """
-        raw, nearest = self.raw(features)
-        raw = raw - offset
         return 1 - conformal_pvalue(raw, self.reference), raw > self.thresholds[nearest]
 
 
@@ -144,6 +140,7 @@ def calibrate(
     features, votes, linear, targets = validation
     heads = heads or {}
     temperature, width, nonconformity = {}, {}, {}
+    first: _Classes | None = None  # of the first discrete label, which judge values as well
     for at, label in enumerate(layout.discrete):
         code, part = targets.codes[:, at], layout.part(label.name)
         there = code >= 0
@@ -153,33 +150,45 @@ def calibrate(
             temperature[label.name] = float(fit_temperature(logits, code[there], bounds=_TEMPERATURES))
         else:
             logger.warning("label %s: %s validation cells are too few to calibrate", label.name, there.sum())
-        nonconformity[label.name] = _nonconformity(
-            train[0], train[1].codes[:, at], features[there], unknown_fraction, seed
-        )
+        learned = _Classes.of(train[0], train[1].codes[:, at], unknown_fraction, seed)
+        first = learned if at == 0 else first
+        nonconformity[label.name] = learned.nonconformity(features[there], unknown_fraction)
     for at, label in enumerate(layout.values):
         error = np.abs(votes[:, at] - targets.values[:, at])
         error = np.sort(error[np.isfinite(error)])
         rank = int(np.ceil(_COVERAGE * (len(error) + 1)))
         width[label.name] = float(error[rank - 1] * label.sd) if 0 < rank <= len(error) else float("nan")
         there = np.isfinite(targets.values[:, at])
-        groups = train[1].codes[:, 0] if layout.discrete else np.zeros(len(train[0]), np.int64)
-        nonconformity[label.name] = _nonconformity(train[0], groups, features[there], unknown_fraction, seed)
+        if first is None:  # there are no classes
+            first = _Classes.of(train[0], np.zeros(len(train[0]), np.int64), unknown_fraction, seed)
+        nonconformity[label.name] = first.nonconformity(features[there], unknown_fraction)
     return Confidence(temperature, width, nonconformity, heads)
 
 
-def _nonconformity(features, groups, held, unknown_fraction: float, seed: int) -> Nonconformity:
-    kept = groups >= 0
-    x, groups = features[kept].astype(np.float64), groups[kept]
-    names, code = np.unique(groups, return_inverse=True)
-    centres, whiten = _classes(x, code, len(names))
-    infinite = np.full(len(names), np.inf)
-    first = Nonconformity(centres, whiten, np.empty(0), infinite)
-    if len(held) < _MIN_CELLS:
-        return first
-    reference = np.sort(first.raw(held)[0])
-    pooled = float(unknown_threshold(reference, unknown_fraction))
-    thresholds = pooled + _class_limits(x, code, len(names), unknown_fraction, seed)
-    return Nonconformity(centres, whiten, reference, thresholds)
+@dataclass(frozen=True)
+class _Classes:
+    """Means (K, F), whitening (K, F, F) and relative thresholds (K,) of classes of training cells."""
+
+    centres: np.ndarray
+    whiten: np.ndarray
+    limits: np.ndarray
+
+    @classmethod
+    def of(cls, features: np.ndarray, groups: np.ndarray, unknown_fraction: float, seed: int) -> _Classes:
+        kept = groups >= 0
+        x, groups = features[kept].astype(np.float64), groups[kept]
+        names, code = np.unique(groups, return_inverse=True)
+        limits = _class_limits(x, code, len(names), unknown_fraction, seed)
+        return cls(*_classes(x, code, len(names)), limits)
+
+    def nonconformity(self, held: np.ndarray, unknown_fraction: float) -> Nonconformity:
+        infinite = np.full(len(self.centres), np.inf)
+        result = Nonconformity(self.centres, self.whiten, np.empty(0), infinite)
+        if len(held) < _MIN_CELLS:
+            return result
+        reference = np.sort(result.raw(held)[0])
+        thresholds = float(unknown_threshold(reference, unknown_fraction)) + self.limits
+        return Nonconformity(self.centres, self.whiten, reference, thresholds)
 
 
 def _classes(x: np.ndarray, code: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:

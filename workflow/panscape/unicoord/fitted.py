@@ -12,6 +12,7 @@ import pandas as pd
 from panscape.errors import fail
 from panscape.training.device import single_thread
 from panscape.unicoord.calibrate import conformal_threshold, prediction_sets
+from panscape.unicoord.integrate import batch_label, integrated
 from panscape.unicoord.labels import LabelInfo
 from panscape.unicoord.model import CoordinateSystem
 from panscape.unicoord.score import score_model
@@ -193,6 +194,30 @@ class Fitted:
             unchanged=unchanged,
             seed=self.seed,
         )
+
+    def integrate(self, data: AnnData | str | Path | Sequence[Any], batch: str) -> np.ndarray:
+        """Return coordinates in which the cells' batch is not seen.
+
+        Parameters
+        ----------
+        data
+            As for :meth:`fit`; all batches at once.
+        batch
+            A discrete label of the model, e.g. ``"platform"``, to one class of which all cells are set.
+
+        Returns
+        -------
+        (cells, components): principal components of the decoded cells, aligned by clusters as Harmony does,
+        e.g. for ``adata.obsm``.
+
+        Raises
+        ------
+        UserError
+            If the model has no such label.
+        """
+        with single_thread():
+            batch_label(self.model, batch)
+            return integrated(self.model, self.model.cells(data), batch, self.seed)
 
     def evaluate(
         self, data: AnnData | str | Path | Sequence[Any], *, split: Sequence[str] | None = None

@@ -25,6 +25,7 @@ from panscape.training.weights import (
 )
 from panscape.unicoord.confidence import Confidence, Nonconformity
 from panscape.unicoord.head import Head
+from panscape.unicoord.interactions import Interaction
 from panscape.unicoord.labels import LabelInfo, Layout
 from panscape.unicoord.module import Network
 from panscape.unicoord.settings import NORMALISATIONS, UniCoordSettings
@@ -51,6 +52,7 @@ _ENSEMBLE = (
     "committee.",
 )  # prefixes of the ensemble's tensors in the network, and in the file format
 _HEAD = "head"  # prefix of the linear classifiers' tensors in the file
+_INTERACTION = "interaction"  # prefix of the interactions' tensors in the file
 _NONCONFORMITY = "strange"  # prefix of the nonconformity's tensors in the file
 
 
@@ -65,6 +67,9 @@ def write_model(model: CoordinateSystem, folder: str | Path) -> None:
     for name, head in model.confidence.heads.items():
         parts = {key: torch.from_numpy(np.ascontiguousarray(value)) for key, value in vars(head).items()}
         tensors |= with_prefix(f"{_HEAD}.{name}", parts)
+    for name, interaction in model.interactions.items():
+        parts = {key: torch.from_numpy(getattr(interaction, key)) for key in ("latent", "cells")}
+        tensors |= with_prefix(f"{_INTERACTION}.{name}", parts)
     card = describe(model)
     header = {"format": _FORMAT, "card": _card_digest(card), "genes": list(model.genes)}
     write_weights(folder / WEIGHTS, tensors, header, _KIND)
@@ -100,6 +105,10 @@ def describe(model: CoordinateSystem) -> dict[str, Any]:
         "components": components,
         "settings": dataclasses.asdict(model.settings),
         "temperature": dict(model.confidence.temperature),
+        "interactions": [
+            {"label": item.label, "context": item.context, "scores": list(item.scores)}
+            for item in model.interactions.values()
+        ],
         "interval_half_width": {
             name: None if np.isnan(width) else width for name, width in model.confidence.width.items()
         },
@@ -175,4 +184,13 @@ def _built(card: dict[str, Any], tensors: dict[str, torch.Tensor], device: torch
     width = {k: float("nan") if v is None else v for k, v in card["interval_half_width"].items()}
     confidence = Confidence(card["temperature"], width, nonconformity, heads)
     scale = Scale(card["normalisation"]["how"], card["normalisation"]["target"])
-    return (network.to(device), card["genes"], scale, confidence, card)
+    interactions = {
+        item["label"]: Interaction(
+            item["label"],
+            item["context"],
+            **_arrays(f"{_INTERACTION}.{item['label']}", tensors),
+            scores=tuple(item["scores"]),
+        )
+        for item in card.get("interactions", ())  # models of earlier versions have none
+    }
+    return (network.to(device), card["genes"], scale, confidence, card, interactions)

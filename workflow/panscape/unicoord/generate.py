@@ -12,6 +12,7 @@ import torch
 from panscape.errors import fail
 from panscape.log import Progress
 from panscape.training.state import generator
+from panscape.unicoord.interactions import moved
 from panscape.unicoord.labels import Layout
 from panscape.unicoord.reconfigure import reconfigured_code
 
@@ -70,7 +71,8 @@ def generate(
             now = np.where(given[rows], code[rows], _hard(model, passed.votes))
             picked = {name: _of_rows(change, rows, len(cells)) for name, change in changes.items()}
             then = reconfigured_code(model.layout, now, picked)
-            latent, free = passed.mean, _hard_free(model, passed.free)
+            free = _hard_free(model, passed.free)
+            latent = passed.mean + moved(model.layout, model.interactions, now, then)
             if samples:
                 random = generator(seed, "reconfigure", copy, rows.start)
                 noise = torch.randn(latent.shape, generator=random).numpy()

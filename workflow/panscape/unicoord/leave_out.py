@@ -10,8 +10,10 @@ import pandas as pd
 
 from panscape.errors import fail
 from panscape.log import logger
+from panscape.training.batches import permutation
 from panscape.unicoord.cells import Cells
 from panscape.unicoord.labels import numbers
+from panscape.unicoord.local_linear import local_rows
 from panscape.unicoord.restoration import Restored, flanking, restore
 from panscape.unicoord.settings import Hierarchy, Label, UniCoordSettings
 from panscape.unicoord.split import split_cells
@@ -19,6 +21,7 @@ from panscape.unicoord.stage import some_cells
 from panscape.unicoord.train import train
 
 MODEL = "unicoord"
+_SOURCES = 5000  # maximum number of cells from which a group is generated
 
 
 def restore_group(
@@ -30,7 +33,7 @@ def restore_group(
     seed: int = 0,
     device: str = "cpu",
 ) -> Restored:
-    """Train without a group of cells, generate it from test cells of other groups, and compare both.
+    """Train without a group of cells, generate it from cells of other groups, and compare both.
 
     Parameters
     ----------
@@ -42,9 +45,10 @@ def restore_group(
 
     Returns
     -------
-    Scores and curve; the models are ``unicoord`` (means, made from all other cells) and ``unicoord-near``
-    (made from the two flanking groups, like the baseline ``linear``), each also with ``-residual`` (cells
-    keep their noise).
+    Scores and curve; the models are ``unicoord`` (means, made from all other cells), ``unicoord-near``
+    (made from the two flanking groups, like the baseline ``linear``) and ``unicoord-local`` (made from cells
+    drawn by their distance, like the baseline ``local-linear``), each also with ``-residual`` (cells keep
+    their noise). Up to 5,000 cells of other groups are used, by the model and the baselines alike.
     """
     name, (low, high) = wanted["label"], wanted["leave"]
     label = next(label for label in labels if label.name == name)
@@ -56,20 +60,28 @@ def restore_group(
     hidden = np.where(left, "test", split)
     trained = train(cells, labels, settings, hierarchy=hierarchy, seed=seed, split=hidden, device=device)
     model, target = trained.model, float(np.median(value[left]))
-    source_rows = np.flatnonzero((split == "test") & ~left & np.isfinite(value))
+    source_rows = np.flatnonzero(~left & np.isfinite(value))
+    if len(source_rows) > _SOURCES:
+        drawn = permutation(len(source_rows), seed, "unicoord", "restore", name)[:_SOURCES]
+        source_rows = source_rows[np.sort(drawn)]
     truth_rows = np.flatnonzero(left)
     sources, truth = some_cells(model, cells, source_rows), some_cells(model, cells, truth_rows)
     groups = _grouped(value[source_rows], target, wanted.get("groups", 5))
     counted = np.array([np.sum(groups == group) for group in groups])
     kept = np.flatnonzero(counted >= 5)
-    sources, groups = sources[kept].copy(), groups[kept]
+    sources, groups, source_rows = sources[kept].copy(), groups[kept], source_rows[kept]
     logger.info("restoring %s of %s: %s true cells, %s sources", name, (low, high), len(truth), len(sources))
 
     around = np.isin(groups, flanking(np.unique(groups), target))
+    info = model.layout[name]
+    local = local_rows(info.forward(value[source_rows]), float(info.forward(np.array([target]))[0]))
 
-    def make(residual: bool, near: bool):
+    def make(residual: bool, which: str):
         def generate(rows: np.ndarray) -> np.ndarray:
-            rows = rows[around[rows]] if near and around[rows].any() else rows
+            if which == "near" and around[rows].any():
+                rows = rows[around[rows]]
+            elif which == "local":
+                rows = local
             return np.vstack(
                 [b for _, b in model.reconfigure(sources[rows], {name: target}, residual=residual)]
             )
@@ -77,15 +89,16 @@ def restore_group(
         return generate
 
     generators = {
-        MODEL: make(False, False),
-        f"{MODEL}-residual": make(True, False),
-        f"{MODEL}-near": make(False, True),
-        f"{MODEL}-near-residual": make(True, True),
+        MODEL: make(False, "all"),
+        f"{MODEL}-residual": make(True, "all"),
+        f"{MODEL}-near": make(False, "near"),
+        f"{MODEL}-near-residual": make(True, "near"),
+        f"{MODEL}-local": make(False, "local"),
+        f"{MODEL}-local-residual": make(True, "local"),
     }
     expression, true = model.normalised(sources), model.normalised(truth)
-    info = model.layout[name]
     scales = {} if info.transform == "none" else {info.transform: info.forward}
-    return restore(generators, expression, groups, true, target, scales=scales, seed=seed)
+    return restore(generators, expression, groups, true, target, local=local, scales=scales, seed=seed)
 
 
 def _check_range(value: np.ndarray, left: np.ndarray, name: str, low: float, high: float) -> None:

@@ -19,6 +19,7 @@ from panscape.unicoord.folder import describe, read_model, write_model
 from panscape.unicoord.generate import annotate, generate
 from panscape.unicoord.genes import check_overlap
 from panscape.unicoord.head import linear_map
+from panscape.unicoord.interactions import Interaction
 from panscape.unicoord.labels import LabelInfo
 from panscape.unicoord.module import Network
 from panscape.unicoord.store import Scale
@@ -53,11 +54,20 @@ class CoordinateSystem:
         The supervised labels, in the order of their coordinates.
     card
         Model card: data, settings, versions, metrics; JSON types.
+    interactions
+        Discrete label -> how the unsupervised coordinates move with its classes when it is set.
     """
 
     def __init__(
-        self, network: Network, genes: Sequence[str], scale: Scale, confidence: Confidence, card: dict
+        self,
+        network: Network,
+        genes: Sequence[str],
+        scale: Scale,
+        confidence: Confidence,
+        card: dict,
+        interactions: Mapping[str, Interaction] | None = None,
     ):
+        self.interactions = dict(interactions or {})
         self.network, self.genes, self.scale = network.eval(), tuple(genes), scale
         self.confidence, self.card = confidence, card
         self.layout, self.settings = network.layout, network.settings

@@ -35,7 +35,8 @@ class Restored:
     scores
         model, metric, value. Metrics: ``pcc_of_means`` (Pearson of the mean expression with the true mean, -1
         to 1), ``pcc_of_change`` (the same after subtracting the mean of all other groups from both, which is
-        low for poor guesses), ``rmse_of_means``, ``e_distance`` and ``covariance_error`` (in principal
+        low for poor guesses), ``rmse_of_means``, ``mse_over_linear`` (its square over that of the linear
+        interpolation), ``e_distance`` and ``covariance_error`` (in principal
         components; 0 is good), ``rank`` (1 if no other group's mean correlates better with the restored mean)
         and ``n`` cells.
     curve
@@ -54,6 +55,7 @@ def restore(
     truth: Matrix,
     target: float,
     *,
+    local: np.ndarray | None = None,
     scales: Mapping[str, Callable[[np.ndarray], np.ndarray]] = MappingProxyType({}),
     n_components: int = 50,
     max_cells: int = 2000,
@@ -66,13 +68,16 @@ def restore(
     generators
         Name of the model -> its function.
     sources
-        (n, G) log-normalised expression of cells of other groups that were not trained on.
+        (n, G) log-normalised expression of cells of other groups.
     groups
         (n,) position of each source cell's group (time, layer).
     truth
         (m, G) the left-out group's cells.
     target
         Its position.
+    local
+        Rows of source cells, e.g. of :func:`panscape.unicoord.local_linear.local_rows`, for the baseline
+        ``local-linear``; None leaves it out.
     scales
         Name -> increasing function of positions, for additional baselines ``linear-<name>``.
     n_components
@@ -84,8 +89,9 @@ def restore(
     -------
     Scores of the models, of ``nearest`` (cells of the nearest group, of both if equally near), ``linear``
     (cells of the two flanking, or nearest two, groups, shifted so that their mean is the linear
-    interpolation or extrapolation), ``linear-<scale>`` (linear on another scale), ``mean`` (cells of all
-    other groups) and ``true cells`` (one half against the other: the upper limit).
+    interpolation or extrapolation), ``linear-<scale>`` (linear on another scale), ``local-linear`` (cells
+    drawn by the weights of a local linear regression), ``mean`` (cells of all other groups) and ``true
+    cells`` (one half against the other: the upper limit).
 
     Raises
     ------
@@ -106,20 +112,22 @@ def restore(
     halves = np.array_split(seeds.stream(seed, "restore", "halves").permutation(truth.shape[0]), 2)
     scores, curve = [], []
     for model, cells in _candidates(
-        generators, sources, place, means, target, scales, picked, max_cells, seed
+        generators, sources, place, means, target, local, scales, picked, max_cells, seed
     ):
         scores += _scores(model, cells, truth, means, target, base, space)
         curve.append(_curve(model, cells, means))
     half, other = truth[halves[0]], truth[halves[1]]
     scores += _scores(CEILING, half, other, {**means, target: column_means(other)}, target, base, space)
     curve.append(_curve(CEILING, half, {**means, target: column_means(other)}))
-    return Restored(
-        pd.DataFrame(scores, columns=["model", "metric", "value"]), pd.concat(curve, ignore_index=True)
-    )
+    table = pd.DataFrame(scores, columns=["model", "metric", "value"])
+    error = table[table["metric"] == "rmse_of_means"]
+    linear = float(error.loc[error["model"] == "linear", "value"].iloc[0])
+    share = error.assign(metric="mse_over_linear", value=(error["value"] / max(linear, 1e-12)) ** 2)
+    return Restored(pd.concat([table, share], ignore_index=True), pd.concat(curve, ignore_index=True))
 
 
 def _candidates(
-    generators, sources, groups, means, target, scales, picked, max_cells, seed
+    generators, sources, groups, means, target, local, scales, picked, max_cells, seed
 ) -> Iterator[tuple[str, Matrix]]:
     """Yield (model, cells) of the models and the baselines."""
     for model, generate in generators.items():
@@ -136,6 +144,8 @@ def _candidates(
         goal = (1 - share) * means[low] + share * means[high]
         shift = np.where((groups[rows] == low)[:, None], goal - means[low], goal - means[high])
         yield f"linear-{name}" if name else "linear", _dense(sources[rows]) + shift
+    if local is not None:
+        yield "local-linear", sources[local]
     yield "mean", sources[picked]
 
 

@@ -20,6 +20,7 @@ from panscape.unicoord.baselines import (
 )
 from panscape.unicoord.calibrate import reliability
 from panscape.unicoord.cells import Cells
+from panscape.unicoord.changes import change_scores
 from panscape.unicoord.checks import check_split
 from panscape.unicoord.evaluate import classification, confusion, explained_by, label_leak, regression
 from panscape.unicoord.labels import Layout
@@ -75,6 +76,7 @@ def score_model(
         truth, train_labels = (class_names(column) for column in (truth, train_labels))
         share = model.probabilities(scored, label.name) if label.discrete else None
         rows += _class_scores(label.name, predicted, share, label.classes, truth, old, train_labels, new)
+        rows += _unknown_scores(label.name, predicted["unknown"], truth, model.settings.unknown_fraction)
         confusions.append(_long(confusion(truth, predicted["value"])).assign(label=label.name))
         if share is not None:
             guess = np.array(label.classes, dtype=object)[share.argmax(axis=1)]
@@ -85,6 +87,7 @@ def score_model(
     rows += _leaks(model, scored, seed)
     rows += _changes(model, scored, new, space, seed)
     rows += _moves(model, scored, old, learned, seed)
+    rows += change_scores(model, scored, new, learned, old.matrix)
     metrics = pd.DataFrame(rows, columns=COLUMNS)
     return {
         "metrics": metrics,
@@ -127,6 +130,16 @@ def _class_scores(name, predicted, share, classes, truth, old, train_labels, new
         scores = classification(truth, guess.labels, guess.probability, guess.classes)
         rows += [(name, model, metric, value, null.get(metric, np.nan)) for metric, value in scores.items()
                  if metric in ("accuracy", "macro_f1", "balanced_accuracy", "ece", "n")]  # fmt: skip
+    return rows
+
+
+def _unknown_scores(name: str, unknown: pd.Series, truth: pd.Series, fraction: float) -> list[tuple]:
+    """Return the fraction of the test cells of each class that are called unknown, and their number."""
+    called = pd.Series(unknown.to_numpy(dtype=bool), index=truth.to_numpy())[truth.notna().to_numpy()]
+    rows = []
+    for value, cells in called.groupby(level=0, sort=True):
+        rows.append((f"unknown {name}", str(value), "fraction", float(cells.mean()), fraction))
+        rows.append((f"unknown {name}", str(value), "n", float(len(cells)), np.nan))
     return rows
 
 

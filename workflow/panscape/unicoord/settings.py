@@ -164,6 +164,8 @@ class UniCoordSettings(FromMapping):
         Number of networks that predict labels; widths of encoder and decoder; dropout rate.
     linear_head
         Whether a linear classifier on the genes votes on discrete labels beside the ensemble.
+    interactions
+        Whether the unsupervised coordinates move with pairs of classes when a label is set.
     teacher_forcing
         Fraction of cells whose true labels, not the predicted ones, are given to the decoder in training.
     conditional
@@ -215,7 +217,7 @@ class UniCoordSettings(FromMapping):
 
     SECTION: ClassVar[str] = "unicoord"
     BESIDE: ClassVar[frozenset[str]] = frozenset(
-        ["labels", "tables", "label_transfer", "apply", "scenarios", "network_cut", "restore"]
+        ["labels", "tables", "label_transfer", "apply", "scenarios", "network_cut", "restore", "integrate"]
     )
     RENAMED: ClassVar[Mapping[str, Renamed]] = {
         "latent": Renamed("n_latent"),
@@ -247,6 +249,7 @@ class UniCoordSettings(FromMapping):
     n_hidden_decoder: tuple[int, ...] = (128,)
     dropout: float = 0.15
     linear_head: bool = True
+    interactions: bool = True
     teacher_forcing: float = 0.5
     conditional: bool = True
     kl_supervised: bool = False

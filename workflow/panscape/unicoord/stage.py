@@ -75,39 +75,6 @@ def configured_labels(settings: Mapping[str, Any], obs: pd.DataFrame) -> tuple[l
     return labels, [Hierarchy(item["name"], item["parent"]) for item in given if item.get("parent")]
 
 
-def write_coordinates(model: CoordinateSystem, cells: Cells, split: np.ndarray, path: str | Path) -> None:
-    """Write coordinates.h5ad: cells x coordinates, obs with the labels and the split, var with their kind.
-
-    Parameters
-    ----------
-    model
-        A trained model.
-    cells
-        All cells of the collection.
-    split
-        (cells,) ``train``, ``validation`` or ``test``.
-    path
-        The file.
-    """
-    import anndata
-
-    table = model.embed(cells)
-    kinds = ["supervised" if at < model.layout.width else "free" for at in range(table.shape[1])]
-    names = [label.name for label in model.labels]
-    obs = cells.obs[
-        [name for name in dict.fromkeys(["study", "barcode", *names]) if name in cells.obs]
-    ].copy()
-    obs["split"] = np.asarray(split, dtype=str)
-    for name in obs:
-        if obs[name].dtype == object:
-            obs[name] = obs[name].map(lambda value: None if pd.isna(value) else str(value)).astype("category")
-    made = anndata.AnnData(
-        table.to_numpy(dtype=np.float32), obs=obs, var=pd.DataFrame({"kind": kinds}, index=model.coordinates)
-    )
-    made.uns["labels"] = {label.name: label.kind for label in model.labels}
-    files.write_h5ad(made, path)
-
-
 def write_predictions(
     model: CoordinateSystem, cells: Cells, split: np.ndarray, path: str | Path
 ) -> pd.DataFrame:
@@ -136,44 +103,6 @@ def write_predictions(
     table["probability"] = table["probability"].astype(float).round(4)
     table["unknown_score"] = table["unknown_score"].astype(float).round(4)
     files.write_tsv(table, path)
-    return table
-
-
-def active_coordinates(
-    model: CoordinateSystem, cells: Cells, rows: np.ndarray, min_kl: float = 0.05
-) -> pd.DataFrame:
-    """Return the information in each unsupervised coordinate and the label that explains it best.
-
-    Parameters
-    ----------
-    rows
-        Cells used.
-    min_kl
-        Divergence (nats) above which a coordinate counts as active.
-
-    Returns
-    -------
-    coordinate, kl (nats per cell), active, best_label and strength (fraction of the coordinate's variance
-    that the label explains, 0 to 1).
-    """
-    from panscape.unicoord.evaluate import explained_by
-
-    encoded = model.encode_cells(some_cells(model, cells, rows))
-    kl = 0.5 * (encoded.mean**2 + np.exp(encoded.log_variance) - 1 - encoded.log_variance).mean(axis=0)
-    names = [name for name in model.coordinates if name.startswith(("diffusion-", "latent-"))]
-    table = pd.DataFrame({"coordinate": names, "kl": kl, "active": kl > min_kl})
-    strength = pd.DataFrame(index=names)
-    for label in model.labels:
-        if label.name not in cells.obs:
-            continue
-        values = cells.obs[label.name].iloc[rows]
-        if not label.discrete and values.nunique() > 10:  # deciles, for nonlinear relations
-            values = pd.qcut(pd.to_numeric(values), 10, duplicates="drop").astype(str)
-        each = [explained_by(encoded.mean[:, [at]], values.to_numpy()) for at in range(len(names))]
-        strength[label.name] = each
-    if strength.shape[1]:
-        table["best_label"] = strength.idxmax(axis=1).to_numpy()
-        table["strength"] = strength.max(axis=1).to_numpy()
     return table
 
 

@@ -21,14 +21,14 @@ from panscape.training.loop import Plan, fit
 from panscape.training.state import digest
 from panscape.unicoord.cells import Cells
 from panscape.unicoord.checks import MIN_CELLS, check_genes, check_split, fitting_size
-from panscape.unicoord.confidence import Confidence, calibrate
+from panscape.unicoord.finish import Known, finish
 from panscape.unicoord.genes import choose_genes
-from panscape.unicoord.head import MAX_CELLS, Head, fit_heads, weigh_heads
 from panscape.unicoord.labels import Layout, learn_labels
 from panscape.unicoord.loader import MemoryLoader, StreamLoader
 from panscape.unicoord.model import CoordinateSystem
 from panscape.unicoord.module import Network
 from panscape.unicoord.settings import Hierarchy, Label, UniCoordSettings
+from panscape.unicoord.sketch import sketches
 from panscape.unicoord.split import split_cells
 from panscape.unicoord.start import project, start
 from panscape.unicoord.store import CompressedCounts, Scale
@@ -177,8 +177,16 @@ class _Run:
         finally:
             loader.close()
         task.finish()
-        confidence = self._confidence(network, (cells, sample), (held_cells, held))
-        model = CoordinateSystem(network, self.genes, self.scale, confidence, self._card(split, data, task))
+        confidence, interactions = finish(
+            network,
+            self.genes,
+            self.scale,
+            Known(cells, self.targets.rows(sample)),
+            Known(held_cells, self.targets.rows(held)),
+            self.seed,
+        )
+        card = self._card(split, data, task)
+        model = CoordinateSystem(network, self.genes, self.scale, confidence, card, interactions)
         return Trained(model, pd.DataFrame(rows_of).drop(columns="model", errors="ignore"), split)
 
     def _read(self, rows: np.ndarray) -> CompressedCounts:
@@ -227,33 +235,6 @@ class _Run:
             graph, _ = neighbors(project(network, cells), near, seed=self.seed)
         return loader, graph
 
-    @torch.no_grad()
-    def _confidence(self, network: Network, sample: tuple, held: tuple) -> Confidence:
-        empty = Confidence({}, {}, {})
-        (cells, rows), (held_cells, held_rows) = sample, held
-        if not len(held_rows) or not self.layout.labels:
-            return empty
-        held_targets = self.targets.rows(held_rows)
-        heads = self._heads(cells, rows)
-        confidence = Confidence({}, {}, {}, heads)
-        model = CoordinateSystem(network, self.genes, self.scale, confidence, {})
-        features, votes, linear = _seen(model, held_cells)
-        return calibrate(
-            self.layout,
-            (_seen(model, cells)[0], self.targets.rows(rows)),
-            (features, votes, linear, held_targets),
-            self.settings.unknown_fraction,
-            weigh_heads(heads, self.layout, votes, linear, held_targets),
-            self.seed,
-        )
-
-    def _heads(self, cells: CompressedCounts, rows: np.ndarray) -> dict[str, Head]:
-        """Return the linear classifiers of a sample of the training cells."""
-        if not self.settings.linear_head:
-            return {}
-        some = self._pick(np.arange(len(rows)), MAX_CELLS, "head")
-        return fit_heads(self.layout, cells.rows(some), self.targets.rows(rows[some]))
-
     def _digest(self, split: np.ndarray, cells: CompressedCounts) -> str:
         """Return a digest of the training data; expression by a sample of the training cells."""
         seen = [digest(block) for _, block in cells.blocks()]
@@ -275,6 +256,7 @@ class _Run:
             "what": "UniCoord coordinate system: predicts labels of cells and generates expression from them",
             "cells": count,
             "data_digest": data,
+            "studies": sketches(self.cells),
             "seed": self.seed,
             "criterion": None if criterion is None else float(criterion),
             "versions": versions(["torch", "numpy", "scipy", "scikit-learn"])
@@ -284,15 +266,3 @@ class _Run:
                 "the validation cells."
             ),
         }
-
-
-def _seen(model: CoordinateSystem, cells: CompressedCounts) -> list[np.ndarray]:
-    """Return features (n, F), predictions and linear logits (n, labels) of cells."""
-    results: list[np.ndarray] = []
-    for part, block in cells.blocks():
-        passed = model.encode(block.toarray())
-        parts = (passed.features, passed.votes, passed.linear)
-        results = results or [np.empty((len(cells), values.shape[1]), values.dtype) for values in parts]
-        for whole, values in zip(results, parts, strict=True):
-            whole[part] = values
-    return results

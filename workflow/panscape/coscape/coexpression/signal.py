@@ -9,11 +9,10 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
+from panscape.coscape.coexpression.columns import SIGNAL_PAIRS
 from panscape.coscape.coexpression.pair_rows import Passes
 from panscape.errors import UserError, fail
 from panscape.stats.score_terms import least_expected
-
-COLUMNS = ["gene_a", "gene_b", "weight", "signal", "n_studies"]
 
 
 @dataclass
@@ -159,7 +158,7 @@ def choose_pairs(signals: Sequence[Signal], genes: Sequence[str], top: int) -> p
             "signal": strength,
             "n_studies": studies[first, second],
         },
-        columns=COLUMNS,
+        columns=SIGNAL_PAIRS,
     )
 
 

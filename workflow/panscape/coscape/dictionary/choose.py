@@ -13,7 +13,7 @@ from scipy.optimize import linear_sum_assignment
 from panscape.coscape.dictionary.grow import grown_fit
 from panscape.coscape.dictionary.learn import Fit, as_columns, learn_entries
 from panscape.coscape.dictionary.measured import Measured
-from panscape.coscape.dictionary.products import PairIndex
+from panscape.coscape.dictionary.pair_index import PairIndex
 from panscape.coscape.dictionary.starts import profile_start, singular_start, spread_start
 from panscape.log import Progress
 from panscape.seeds import stream

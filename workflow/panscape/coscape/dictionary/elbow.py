@@ -11,13 +11,16 @@ import pandas as pd
 from scipy import sparse
 
 from panscape.coscape.dictionary.choose import other_start
-from panscape.coscape.dictionary.grow import chance_gain, grow_entries
+from panscape.coscape.dictionary.grow import Growth, chance_gain, grow_entries
 from panscape.coscape.dictionary.learn import as_columns, learn_entries
 from panscape.coscape.dictionary.measured import Measured
-from panscape.coscape.dictionary.products import PairIndex
+from panscape.coscape.dictionary.pair_data import PairData
+from panscape.coscape.dictionary.pair_index import PairIndex
 from panscape.coscape.dictionary.starts import singular_start
 from panscape.log import Progress, logger
 from panscape.seeds import stream
+
+_CHANCE_REPEATS = 3  # permutations, of which the mean gain is taken
 
 
 def elbow_table(
@@ -95,8 +98,10 @@ def grown_elbow_table(
     """Grow dictionaries of products to the largest size and suggest one.
 
     The suggested number is that of entries which, when added, explain more than `factor` times what an entry
-    explains by chance (:func:`panscape.coscape.dictionary.grow.chance_gain`), independent of the range. A
-    warning is logged if the range is too short.
+    explains by chance (:func:`panscape.coscape.dictionary.grow.chance_gain`), independent of the range. It is
+    measured in the data, where a strong network of a single pancluster makes it large, and again in what the
+    entries found so far leave, until no further entry explains more than chance. A warning is logged if the
+    range is too short.
 
     Parameters
     ----------
@@ -117,28 +122,27 @@ def grown_elbow_table(
     """
     data = as_columns(data)
     sizes = np.array(sorted({int(k) for k in ks}))
+    most = sizes[-1]
 
-    def one(index: int):
+    def one(index: int) -> Growth:
         rng = stream(seed, "elbow", index)
-        if index == starts:
-            return chance_gain(data, ends, alpha=alpha, rng=rng, measured=measured)
-        return grow_entries(data, ends, sizes[-1], alpha=alpha, rng=rng, measured=measured)
+        return grow_entries(data, ends, most, alpha=alpha, rng=rng, measured=measured)
 
     with ThreadPoolExecutor(max(1, threads)) as pool:
-        *grown, chance = pool.map(one, range(starts + 1))
+        grown = list(pool.map(one, range(starts)))
     longest = min(len(growth.errors) for growth in grown)
     if longest == 0:
         raise ValueError("the data have no positive value")
     sizes = sizes[sizes <= longest] if sizes[0] <= longest else np.array([longest])
     best = min(grown, key=lambda growth: growth.errors[longest - 1])
     errors = np.array([growth.errors[sizes - 1] for growth in grown])
-    wanted = int(np.clip((best.gains[:longest] > factor * chance).sum(), sizes[0], sizes[-1]))
-    if best.gains[sizes[-1] - 1] > factor * chance and longest == sizes[-1]:
-        logger.warning(
-            "dictionary.k_range ends at %d, but further entries explain more than chance", sizes[-1]
-        )
+    options: dict[str, Any] = {"alpha": alpha, "seed": seed, "threads": threads, "measured": measured}
+    number, chance = _above_chance(data, ends, best, longest, factor, **options)
+    wanted = int(np.clip(number, sizes[0], sizes[-1]))
+    if longest == most and best.gains[most - 1] > factor * chance[-1]:
+        logger.warning("dictionary.k_range ends at %d, but further entries explain more than chance", most)
     suggested = int(sizes[np.abs(sizes - wanted).argmin()])
-    logger.info("%d entries explain more than %.3g times chance (%.2g)", wanted, factor, chance)
+    logger.info("%d entries explain more than %.3g times chance (%.2g)", wanted, factor, chance[-1])
     return pd.DataFrame(
         {
             "k": sizes,
@@ -147,11 +151,46 @@ def grown_elbow_table(
             "mean_start": errors.mean(axis=0),
             "hull": _lower_hull(sizes.astype(float), best.errors[sizes - 1]),
             "gain": best.gains[sizes - 1],
-            "chance_gain": chance,
-            "needed": factor * chance,
+            "chance_gain": chance[sizes - 1],
+            "needed": factor * chance[sizes - 1],
             "suggested": sizes == suggested,
         }
     )
+
+
+def _above_chance(
+    data: sparse.csc_matrix,
+    ends: PairIndex,
+    growth: Growth,
+    longest: int,
+    factor: float,
+    *,
+    seed: int,
+    threads: int,
+    **options: Any,
+) -> tuple[int, np.ndarray]:
+    """Return the number of entries that explain more than chance, and the gain by chance at each.
+
+    Chance after k entries is measured in what they leave; it never rises, as the data that are left shrink.
+    """
+    norm = float(data.data @ data.data)
+    gains, pairs = growth.gains[:longest], PairData.of(data, ends)
+    chance = np.full(longest, np.inf)
+    number, left = 0, sparse.csr_matrix(data)
+    while True:
+
+        def one(index: int, left: sparse.csr_matrix = left, at: int = number) -> float:
+            rng = stream(seed, "chance", at, index)
+            return chance_gain(left, ends, rng=rng, norm=norm, **options)
+
+        with ThreadPoolExecutor(max(1, threads)) as pool:
+            drawn = float(np.mean(list(pool.map(one, range(_CHANCE_REPEATS)))))
+        chance[number:] = np.minimum(chance[number:], drawn)
+        above = max(number, int((gains > factor * chance).sum()))
+        if above in (number, longest):
+            return above, chance
+        number = above
+        left = pairs.residual(*growth.steps[number - 1])
 
 
 def suggest_k(ks: Sequence[int], errors: Sequence[float], *, factor: float = 2.0) -> int:

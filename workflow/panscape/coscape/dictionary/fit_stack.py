@@ -11,7 +11,7 @@ import pandas as pd
 from panscape.coscape.dictionary.choose import Choice, fit_starts
 from panscape.coscape.dictionary.elbow import elbow_table, grown_elbow_table
 from panscape.coscape.dictionary.entries import Dictionary, arrange_entries
-from panscape.coscape.dictionary.products import PairIndex
+from panscape.coscape.dictionary.pair_index import PairIndex
 from panscape.coscape.dictionary.settings import DictionarySettings
 from panscape.coscape.dictionary.stack import Stack
 from panscape.errors import fail
@@ -135,11 +135,12 @@ def learn_stack(
         If no entry is used by enough panclusters.
     """
     choice = stack_fit(stack, k, settings, seed, threads)
+    least = settings.least_panclusters(len(stack.times))
     result = arrange_entries(
         choice,
         stack.diagonal,
         stack.pseudotime,
-        min_panclusters=settings.min_panclusters,
+        min_panclusters=least,
         usage_fraction=settings.usage_fraction,
         edge_fraction=settings.edge_fraction,
     )
@@ -150,12 +151,12 @@ def learn_stack(
         table["kept"].sum(),
         100 * (1 - choice.fit.error),
         len(aside),
-        settings.min_panclusters,
+        least,
     )
     if not table["kept"].any():
         raise fail(
             "dictionary.min_panclusters",
-            f"no entry is used by {settings.min_panclusters} panclusters (at most {aside.max()})",
+            f"no entry is used by {least} panclusters (at most {aside.max()})",
             "lower it, or panclust.min_cells so that there are more panclusters",
             few=True,
         )

@@ -2,65 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from scipy import sparse
 
 from panscape.coscape.dictionary.coding import lasso_codes
-from panscape.coscape.dictionary.learn import Fit, as_columns, data_products, entry_codes
+from panscape.coscape.dictionary.learn import Fit, entry_codes
 from panscape.coscape.dictionary.measured import Measured, code_products, encode_groups
+from panscape.coscape.dictionary.pair_data import PairData
+from panscape.coscape.dictionary.pair_index import PairIndex
 
+SMALLEST = 0.05  # smaller loadings, relative to the largest of the entry, are set to 0
 _STEPS = 3  # damped steps of an update
 _TINY = np.finfo(float).tiny
-
-
-@dataclass(frozen=True)
-class PairIndex:
-    """Positions of the two genes of every stored pair; all other pairs of the genes are zeros.
-
-    Attributes
-    ----------
-    first, second
-        (P,) positions of the genes; no pair of a gene with itself.
-    n_genes
-        Number of genes.
-
-    Examples
-    --------
-    >>> index = PairIndex.of(np.array(["Actb", "Actb"]), np.array(["Pax6", "Sox2"]))
-    >>> index.products(np.array([1.0, 0.5, 2.0]))
-    array([0.5, 2. ])
-    """
-
-    first: np.ndarray
-    second: np.ndarray
-    n_genes: int
-
-    @classmethod
-    def of(cls, gene_a: np.ndarray, gene_b: np.ndarray) -> PairIndex:
-        """Index the genes of pairs given by name.
-
-        Raises
-        ------
-        ValueError
-            If there is a pair of a gene with itself.
-        """
-        names, place = np.unique(np.concatenate([gene_a, gene_b]).astype(str), return_inverse=True)
-        first, second = place.reshape(2, -1)
-        if (first == second).any():
-            raise ValueError("products need two genes: leave out the pairs of a gene with itself")
-        return cls(first, second, len(names))
-
-    def products(self, loadings: np.ndarray) -> np.ndarray:
-        """Return the products of loadings (..., G) at the pairs, (..., P)."""
-        return loadings[..., self.first] * loadings[..., self.second]
-
-    def times(self, values: np.ndarray, loadings: np.ndarray) -> np.ndarray:
-        """Multiply the symmetric matrix with values (P,) at the pairs by loadings (G,)."""
-        return np.bincount(self.first, values * loadings[self.second], self.n_genes) + np.bincount(
-            self.second, values * loadings[self.first], self.n_genes
-        )
 
 
 def inner_products(one: np.ndarray, two: np.ndarray) -> np.ndarray:
@@ -89,9 +45,8 @@ def unit_loadings(loadings: np.ndarray, max_norm: float = 0.0) -> np.ndarray:
 
 
 def step_towards(
-    ends: PairIndex,
+    data_pull: Callable[[np.ndarray], np.ndarray],
     loadings: np.ndarray,
-    cross: np.ndarray,
     others: np.ndarray,
     weights: np.ndarray,
     steps: int,
@@ -99,15 +54,16 @@ def step_towards(
 ) -> np.ndarray:
     """Move the loadings of one entry towards their optimum given the others.
 
-    The target is `cross` at the pairs and 0 at all others, less the products of `others` times `weights`.
-    Each step solves for every gene's loading with the other genes' fixed, with damping by one half.
+    The target is the data at the pairs and 0 at all others, less the products of `others` times `weights`.
+    Each step solves for every gene's loading with the other genes' fixed, with damping by one half; loadings
+    below :data:`SMALLEST` times the largest become 0.
 
     Parameters
     ----------
+    data_pull
+        Product of the target's symmetric matrix, before `others` are subtracted, with loadings (G,).
     loadings
         (G,) non-negative.
-    cross
-        (P,).
     others, weights
         (L, G) and (L,); (S, L) with groups.
     steps
@@ -116,8 +72,6 @@ def step_towards(
         If not all panclusters measure all genes: (fractions, genes), (S,) and bool (S, G): fraction of the
         target's weight in each group of panclusters, and the genes that it measures. Products of other genes
         are excluded.
-    ends
-        Positions of the genes of all pairs.
 
     Returns
     -------
@@ -127,8 +81,8 @@ def step_towards(
     def pull(vector: np.ndarray) -> np.ndarray:
         if groups is None:
             part = weights * (others @ vector)
-            return ends.times(cross, vector) - part @ others + vector * (weights @ others**2)
-        total = ends.times(cross, vector)
+            return data_pull(vector) - part @ others + vector * (weights @ others**2)
+        total = data_pull(vector)
         for weight, mask in zip(weights, groups[1], strict=True):
             near = others * mask
             total += vector * (weight @ near**2) - (weight * (near @ vector)) @ near
@@ -157,6 +111,7 @@ def step_towards(
     for _ in range(steps):
         wanted = np.maximum(pulled, 0) / np.maximum(reach(vector), _TINY)
         vector = (vector + wanted) / 2 if vector.any() else vector
+        vector[vector < SMALLEST * vector.max()] = 0
         pulled = pull(vector)
     better, scale = explained(vector, pulled)
     return vector * np.sqrt(scale) if better > best else start
@@ -183,8 +138,8 @@ def learn_products(
     decomposition of the genes x genes x panclusters array, which is unique where factors of a matrix alone
     are not.
 
-    Per iteration: two sparse products, O(nnz K), and O(K P + K^2 G) for the entries. Memory: the data as CSC
-    and three K x P arrays.
+    Per iteration the pairs of genes with a loading are read (:class:`PairData`), O(nnz K) at most, and
+    O(N K^2 + K^2 G). Memory: the data as CSC and two K x P arrays.
 
     Parameters
     ----------
@@ -204,33 +159,63 @@ def learn_products(
         there, and the codes are optimal for them.
     loadings : (K, G), of entries of norm at most 1.
     """
-    data = as_columns(data)
-    norm = float(data.data @ data.data)
-    loadings = unit_loadings(np.asarray(loadings, dtype=np.float64))
-    codes = np.zeros((data.shape[0], len(loadings))) if codes is None else np.asarray(codes, dtype=np.float64)
-    history: list[float] = []
-    squared = norm
-    for _ in range(max_iter):
-        entries = ends.products(loadings)
-        codes = code_loadings(data_products(data, entries), loadings, alpha, codes, measured)
-        cross = np.ascontiguousarray((data.T @ codes).T)
-        if measured is None:
-            inner = codes.T @ codes
-            _update(ends, loadings, inner, cross)
-            fitted = np.vdot(inner, inner_products(loadings, loadings))
-        else:
-            inner = code_products(codes, measured)
-            _update_groups(ends, loadings, inner, cross, measured)
-            fitted = np.vdot(inner, group_products(loadings, loadings, measured.genes))
-        squared = max(norm - 2 * np.vdot(cross, ends.products(loadings)) + fitted, 0.0)
-        history.append(float(0.5 * squared + alpha * codes.sum()))
-        if len(history) > 1 and history[-2] - history[-1] < tol * history[-1]:
-            break
+    pairs = PairData.of(data, ends)
+    options: dict[str, Any] = {"alpha": alpha, "max_iter": max_iter, "tol": tol, "measured": measured}
+    loadings, codes, history, squared = optimise(pairs, loadings, codes, **options)
+    norm = float(pairs.data.data @ pairs.data.data)
     entries = ends.products(loadings)
     lengths = np.linalg.norm(entries, axis=1)
     entries /= np.where(lengths > 0, lengths, 1)[:, None]
-    codes = entry_codes(data, entries, alpha, codes, measured)
+    codes = entry_codes(pairs.data, entries, alpha, codes, measured)
     return Fit(codes, entries, history[-1], float(squared / norm), tuple(history)), loadings
+
+
+def optimise(
+    pairs: PairData,
+    loadings: np.ndarray,
+    codes: np.ndarray | None,
+    *,
+    alpha: float,
+    max_iter: int,
+    tol: float,
+    measured: Measured | None,
+) -> tuple[np.ndarray, np.ndarray, list[float], float]:
+    """Alternate between codes and loadings, see :func:`learn_products`.
+
+    Parameters
+    ----------
+    pairs
+        Panclusters x pairs.
+    loadings, codes, alpha, max_iter, tol, measured
+        See :func:`learn_products`.
+
+    Returns
+    -------
+    loadings, codes : (K, G) and (N, K), the codes of the iteration before the last update of the loadings.
+    history, squared : objective after each iteration, and the last squared error.
+    """
+    data = pairs.data
+    norm = float(data.data @ data.data)
+    loadings = unit_loadings(np.array(loadings, dtype=np.float64))
+    codes = np.zeros((data.shape[0], len(loadings))) if codes is None else np.asarray(codes, dtype=np.float64)
+    history: list[float] = []
+    squared, target = norm, pairs.products(loadings)
+    for _ in range(max_iter):
+        codes = code_loadings(target, loadings, alpha, codes, measured)
+        if measured is None:
+            inner = codes.T @ codes
+            _update(pairs, loadings, codes, inner)
+            fitted = np.vdot(inner, inner_products(loadings, loadings))
+        else:
+            inner = code_products(codes, measured)
+            _update_groups(pairs, loadings, codes, inner, measured)
+            fitted = np.vdot(inner, group_products(loadings, loadings, measured.genes))
+        target = pairs.products(loadings)
+        squared = max(norm - 2 * np.vdot(codes, target) + fitted, 0.0)
+        history.append(float(0.5 * squared + alpha * codes.sum()))
+        if len(history) > 1 and history[-2] - history[-1] < tol * history[-1]:
+            break
+    return loadings, codes, history, squared
 
 
 def code_loadings(
@@ -253,7 +238,7 @@ def code_loadings(
 
 
 def _update_groups(
-    ends: PairIndex, loadings: np.ndarray, inner: np.ndarray, cross: np.ndarray, measured: Measured
+    pairs: PairData, loadings: np.ndarray, codes: np.ndarray, inner: np.ndarray, measured: Measured
 ) -> None:
     """Update the loadings as :func:`_update` does, `inner` (S, K, K) and products by group."""
     for k in range(len(loadings)):
@@ -262,15 +247,17 @@ def _update_groups(
             weights = inner[:, k] / amount
             weights[:, k] = 0
             groups = (inner[:, k, k] / amount, measured.genes)
-            new = step_towards(ends, loadings[k], cross[k] / amount, loadings, weights, _STEPS, groups)
+            pull = pairs.pull(codes[:, k] / amount)
+            new = step_towards(pull, loadings[k], loadings, weights, _STEPS, groups)
             loadings[k] = unit_loadings(new, max_norm=1.0)
 
 
-def _update(ends: PairIndex, loadings: np.ndarray, inner: np.ndarray, cross: np.ndarray) -> None:
+def _update(pairs: PairData, loadings: np.ndarray, codes: np.ndarray, inner: np.ndarray) -> None:
     """Update the loadings in place, one entry after the other; unused entries do not change."""
     for k in range(len(loadings)):
         if inner[k, k] > _TINY:
             weights = inner[k] / inner[k, k]
             weights[k] = 0
-            new = step_towards(ends, loadings[k], cross[k] / inner[k, k], loadings, weights, _STEPS)
+            pull = pairs.pull(codes[:, k] / inner[k, k])
+            new = step_towards(pull, loadings[k], loadings, weights, _STEPS)
             loadings[k] = unit_loadings(new, max_norm=1.0)

@@ -43,7 +43,9 @@ class DictionarySettings(FromMapping):
         Minimum number of panclusters with a pair.
     duplicates
         Count panclusters `multiplicity` times.
-    min_panclusters, usage_fraction, edge_fraction
+    min_panclusters
+        Minimum number of panclusters that use an entry, or ``"auto"``, see :meth:`least_panclusters`.
+    usage_fraction, edge_fraction
         See :func:`panscape.coscape.dictionary.entries.arrange_entries`.
 
     Examples
@@ -79,7 +81,7 @@ class DictionarySettings(FromMapping):
     }
 
     k: int | str = "auto"
-    k_range: tuple[int, int] = (2, 30)
+    k_range: tuple[int, int] = (2, 40)
     elbow_factor: float = 1.5
     entries: str = "products"
     alpha: float = 0.001
@@ -92,7 +94,7 @@ class DictionarySettings(FromMapping):
     starts: int = 5
     max_iter: int = 100
     tol: float = 1e-8
-    min_panclusters: int = 10
+    min_panclusters: int | str = "auto"
     usage_fraction: float = 0.05
     edge_fraction: float = 0.9
 
@@ -105,3 +107,26 @@ class DictionarySettings(FromMapping):
             raise ValueError("products need two genes: pairs must be off-diagonal")
         if self.k != "auto" and (not isinstance(self.k, int) or self.k < 1):
             raise ValueError(f"k is {self.k!r}, not auto or a number of at least 1")
+        least = self.min_panclusters
+        if least != "auto" and (not isinstance(least, int) or least < 1):
+            raise ValueError(f"min_panclusters is {least!r}, not auto or a number of at least 1")
+
+    def least_panclusters(self, count: int) -> int:
+        """Return the minimum number of panclusters that use an entry, in a collection of `count`.
+
+        ``"auto"`` is a thirtieth of them, at least three (as many as a pair needs by default) and at most the
+        paper's ten.
+
+        Parameters
+        ----------
+        count
+            Number of panclusters, >= 1.
+
+        Examples
+        --------
+        >>> [DictionarySettings().least_panclusters(count) for count in (40, 150, 2400)]
+        [3, 5, 10]
+        """
+        if isinstance(self.min_panclusters, int):
+            return self.min_panclusters
+        return min(max(count // 30, 3), 10)

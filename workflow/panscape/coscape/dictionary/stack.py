@@ -12,7 +12,7 @@ import pandas as pd
 from scipy import sparse
 
 from panscape.coscape.dictionary.measured import Measured
-from panscape.coscape.dictionary.products import PairIndex
+from panscape.coscape.dictionary.pair_index import PairIndex
 from panscape.coscape.dictionary.settings import DictionarySettings
 from panscape.errors import fail
 from panscape.log import logger

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from panscape.coscape.coexpression.signal import COLUMNS
+from panscape.coscape.coexpression.columns import SIGNAL_PAIRS
 from panscape.coscape.landscape.annotate import annotate_clusters
 from panscape.coscape.landscape.combine import Study
 from panscape.coscape.landscape.scores import Scores
@@ -126,7 +126,7 @@ def read_chosen(path: str | Path) -> pd.DataFrame:
         If the file cannot be read, lacks a column, or a weight is not a number from 0 to 1.
     """
     table = read_tsv(path, dtype={"gene_a": str, "gene_b": str})
-    if lacking := [name for name in COLUMNS if name not in table]:
+    if lacking := [name for name in SIGNAL_PAIRS if name not in table]:
         raise fail(str(path), f"has no column {', '.join(lacking)}", "delete the file, run again")
     if not pd.to_numeric(table["weight"], errors="coerce").between(0, 1).all():
         raise fail(str(path), "has weights that are no numbers from 0 to 1", "delete the file, run again")

@@ -123,9 +123,24 @@ def correlation_of_shared(
     return np.clip(cross * scale * scale.T, -1, 1)
 
 
-def strong_pairs(correlation: np.ndarray, eta: float) -> tuple[np.ndarray, np.ndarray]:
-    """Return the pairs (int32 (E, 2), first < second) with absolute correlation >= eta, and that value."""
+def strong_pairs(correlation: np.ndarray, eta: float, fewest: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Return the pairs (int32 (E, 2), first < second) with absolute correlation >= eta, and that value.
+
+    Parameters
+    ----------
+    correlation
+        (n_genes, n_genes).
+    eta
+        Threshold.
+    fewest
+        Number of strongest pairs that are returned even below the threshold, if they are correlated at all.
+    """
     first, second = np.triu_indices(len(correlation), 1)
     value = np.abs(correlation[first, second])
     kept = value >= eta
+    if 0 < fewest < len(value) and kept.sum() < fewest:
+        kept[np.argpartition(-value, fewest)[:fewest]] = True
+        kept &= value > 0
+    elif fewest >= len(value):
+        kept = value > 0
     return np.stack([first[kept], second[kept]], axis=1).astype(np.int32), value[kept]

@@ -95,6 +95,19 @@ def overlap_score(
 
     with ThreadPoolExecutor(max(1, threads)) as pool:
         null = np.fromiter(pool.map(one, range(rewirings)), dtype=float, count=rewirings)
+    return standing(observed, null)
+
+
+def standing(observed: int, null: np.ndarray) -> dict[str, float]:
+    """Return an observed overlap beside those of null graphs, see :func:`overlap_score`.
+
+    Parameters
+    ----------
+    observed
+        Number of common edges.
+    null
+        The same of every null graph.
+    """
     mean, spread = float(null.mean()), float(null.std(ddof=1))
     return {
         "observed": observed,

@@ -87,6 +87,7 @@ def all_cells_graph(
     eta: float,
     block: int = 4096,
     measured: Sequence[np.ndarray] | None = None,
+    fewest: int = 0,
 ) -> Graph:
     """Correlate all genes over all cells of all studies together and keep the strong pairs.
 
@@ -103,6 +104,8 @@ def all_cells_graph(
     measured
         bool (n_genes,) of each study: mask of the genes in its columns; two genes are correlated over the
         cells of the studies that measure both.
+    fewest
+        Number of pairs that are kept even if they are weaker.
     """
     cut = ((study[s : s + block] for s in range(0, study.shape[0], block)) for study in studies)
     if measured is None:
@@ -110,15 +113,23 @@ def all_cells_graph(
     else:
         places = (np.flatnonzero(flags) for flags in measured)
         correlation = correlation_of_shared(zip(places, cut, strict=True), len(genes))
-    pairs, weight = strong_pairs(correlation, eta)
-    logger.info("all cells: %d pairs with |r| >= %g", len(pairs), eta)
+    pairs, weight = strong_pairs(correlation, eta, fewest)
+    logger.info("all cells: %d pairs with |r| >= %g", (weight >= eta).sum(), eta)
     return Graph(np.asarray(genes, dtype=object), pairs, weight)
 
 
-def graph_table(graphs: Mapping[str, Graph]) -> pd.DataFrame:
-    """Return graphs as one table: target, gene_a, gene_b, weight.
+def graph_table(graphs: Mapping[str, Graph], thresholds: Mapping[str, float] | None = None) -> pd.DataFrame:
+    """Return graphs as one table: target, gene_a, gene_b, weight, curve_only.
 
     A graph without edges has one row with its name only.
+
+    Parameters
+    ----------
+    graphs
+        Name -> graph with weights.
+    thresholds
+        Name -> smallest weight of the edges of the graph itself; weaker ones (`curve_only`) only continue
+        the curve over numbers of edges.
     """
     tables = []
     for name, graph in graphs.items():
@@ -128,15 +139,28 @@ def graph_table(graphs: Mapping[str, Graph]) -> pd.DataFrame:
             table if len(table) else pd.DataFrame({"gene_a": [None], "gene_b": [None], "weight": [np.nan]})
         )
         table.insert(0, "target", name)
+        table["curve_only"] = table["weight"] < (thresholds or {}).get(name, -np.inf)
         tables.append(table)
     return pd.concat(tables, ignore_index=True)
 
 
-def table_graphs(table: pd.DataFrame, genes: Sequence[str]) -> dict[str, Graph]:
-    """Return the graphs of a table of :func:`graph_table`, including targets without edges."""
+def table_graphs(table: pd.DataFrame, genes: Sequence[str], *, curve_only: bool = False) -> dict[str, Graph]:
+    """Return the graphs of a table of :func:`graph_table`, including targets without edges.
+
+    Parameters
+    ----------
+    table
+        Of :func:`graph_table`.
+    genes
+        The genes analysed.
+    curve_only
+        Whether to include edges that only continue a curve.
+    """
     graphs = {}
     for name in dict.fromkeys(table["target"]):
         part = table[(table["target"] == name) & table["gene_a"].notna()]
+        if not curve_only:
+            part = part[part["curve_only"].astype(str) != "True"]
         graphs[name] = graph_of(
             zip(part["gene_a"], part["gene_b"], strict=True), genes, part["weight"].to_numpy(dtype=float)
         )

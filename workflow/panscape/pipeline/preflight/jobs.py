@@ -13,6 +13,7 @@ from typing import Any
 
 import yaml
 
+from panscape.data.temporary import temporary_space
 from panscape.errors import fail
 
 HEAD = re.compile(r"^(local)?(?:rule|checkpoint) (\w+):$", re.MULTILINE)
@@ -66,7 +67,7 @@ def plan(snakefile: Path, config: Mapping[str, Any], targets: Iterable[str] = ()
     UserError
         If the dry run fails; the message includes the end of its output.
     """
-    with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
+    with temporary_space(), tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
         yaml.safe_dump(dict(config), file)
         file.flush()
         # no profile: it could submit to a cluster, redirect the output or print less

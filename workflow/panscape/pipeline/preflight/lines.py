@@ -28,10 +28,11 @@ def cells_of_lines(config: dict[str, Any]) -> dict[str, pd.DataFrame]:
     Studies to be simulated are described by the settings of the simulation; those to be downloaded are
     omitted.
     """
-    column = config["sivae"]["line"]
+    column, within = config["sivae"]["line"], config["sivae"]["within"]
     tables = {}
     for name in studies.used_by(config, "sivae"):
         settings = studies.located(config, name)
+        kinds: np.ndarray | str = "all"  # simulated lines have no cell types
         if settings["simulated"]:
             names = _simulated(config, settings["simulated"], name)
         elif Path(settings["path"]).exists():
@@ -41,9 +42,11 @@ def cells_of_lines(config: dict[str, Any]) -> dict[str, pd.DataFrame]:
                 table = cell_table(settings, source, name)
                 mapped = mapped[kept_cells(settings, table, mapped, name)]
             names = mapped[column].to_numpy() if column in mapped else np.full(len(mapped), name)
+            kinds = mapped[within].to_numpy() if within in mapped else kinds
         else:
             continue
-        tables[name] = pd.DataFrame({column: names, "n_counts": 0.0}).rename(index=str)
+        typed = {} if within is None else {within: kinds}
+        tables[name] = pd.DataFrame({column: names, **typed, "n_counts": 0.0}).rename(index=str)
     return tables
 
 

@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from panscape.data.temporary import temporary_space
 from panscape.errors import fail
 from panscape.pipeline.preflight.jobs import Job, plan
 from panscape.pipeline.provenance.closure import Code
@@ -87,7 +88,11 @@ def why(root: Path, file: Path, config: Mapping[str, Any]) -> str:
     for script, chain in scripts.items():
         way = " <- ".join(name.removeprefix("panscape.") for name in reversed(chain)) or "itself"
         lines.append(f"  {script.ljust(width)}  {way}")
-    with tempfile.TemporaryDirectory(prefix="panscape-why-") as folder, ThreadPoolExecutor(2) as threads:
+    with (
+        temporary_space(),
+        tempfile.TemporaryDirectory(prefix="panscape-why-") as folder,
+        ThreadPoolExecutor(2) as threads,
+    ):
         after = threads.submit(_edited, root, file, config, Path(folder))
         missing = Counter(job.rule for job in plan(root / "Snakefile", config))
         jobs = after.result()

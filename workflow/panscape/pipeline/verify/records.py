@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from panscape.data import digests
@@ -27,18 +27,22 @@ class Checked:
         Files that have a record and do not exist: temporary ones, and ones deleted since.
     unrecorded
         Files without a record, which cannot be checked.
+    products
+        Damaged file -> what a run makes anew: the file, or the folder that it is part of.
     """
 
     whole: tuple[Path, ...]
     damaged: dict[Path, str]
     gone: tuple[Path, ...]
     unrecorded: tuple[Path, ...]
+    products: dict[Path, Path] = field(default_factory=dict)
 
     def lines(self) -> list[str]:
         """Return the result in words, damaged files first."""
         text = [f"DAMAGED {path}: {what}" for path, what in self.damaged.items()]
         if self.damaged:
-            text.append("Delete damaged files and name them as targets, which makes them anew.")
+            names = " ".join(dict.fromkeys(str(self.products.get(path, path)) for path in self.damaged))
+            text.append(f"Delete these and name them as targets, which makes them anew: {names}")
             text.append(
                 "If you changed a file on purpose, delete its record, .panscape/<name>.sha256 beside it."
             )
@@ -90,17 +94,17 @@ def verify(folder: str | Path) -> Checked:
     >>> list(verify(folder).damaged.values())
     ['it has 2 bytes instead of 4']
     """
-    whole, damaged, unrecorded = [], {}, []
+    whole, damaged, unrecorded, products = [], {}, [], {}
     for path in results(folder):
         digest = digests.read(path)
         if digest is None:
             unrecorded.append(path)
         elif what := digest.differs(path, whole=True):
-            damaged[path] = what
+            damaged[path], products[path] = what, digest.product(path)
         else:
             whole.append(path)
     gone = [path for path in digests.recorded(folder) if not path.is_file()]
-    return Checked(tuple(whole), damaged, tuple(gone), tuple(unrecorded))
+    return Checked(tuple(whole), damaged, tuple(gone), tuple(unrecorded), products)
 
 
 def report(folder: str | Path, log: str | Path) -> None:
@@ -123,5 +127,5 @@ def report(folder: str | Path, log: str | Path) -> None:
     Path(log).write_text(text, encoding="utf-8")
     sys.stdout.write(text)
     if checked.damaged:
-        advice = "delete them and name them as targets of the same command"
+        advice = "delete what the list says and name it as targets of the same command"
         raise fail(str(folder), f"{len(checked.damaged)} files are damaged or were edited", advice)

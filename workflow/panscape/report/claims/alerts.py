@@ -14,8 +14,10 @@ from panscape.report.format import fixed, listing, percent, plural, pvalue
 from panscape.report.results import Results
 from panscape.report.sections.landscape_sentences import PSEUDOTIME, few_clusters
 from panscape.report.sections.landscape_tables import STATISTICS, statistic, statistics
+from panscape.report.sections.network_lines import TESTS, TEXT
 from panscape.report.sections.sivae import LINES, MODELS, models
 from panscape.report.sections.studies import QC
+from panscape.sivae.networks.within import comparisons
 from panscape.stats.ranks import correlation_pvalues, spearman
 
 STRONG = 0.5  # |rho| from which depth counts as following what is studied
@@ -23,8 +25,8 @@ TECHNICAL = ("platform", "batch", "study", "sample", "donor")
 PURE = 0.9  # mean purity of metacells for a technical column
 FEWEST = 6  # lines for a correlation with a phenotype
 _NOT_PHENOTYPES = {
-    "line", "name", "study", "n_cells", "n_bins", "bin_cells", "discarded", "thinned_to", "depth", "detected",
-    "composition", "job", "status",
+    "line", "name", "within", "study", "n_cells", "n_bins", "bin_cells", "discarded", "thinned_to", "depth",
+    "detected", "composition", "job", "status",
 }  # fmt: skip
 
 
@@ -97,23 +99,33 @@ def depth_of_lines(results: Results) -> list[str]:
     """Return the phenotypes of lines that depth follows."""
     if not results.has(LINES):
         return []
-    lines = results.table(LINES, dtype={"line": str, "name": str})
-    lines = lines[lines["status"] == "ok"]
+    lines = results.table(LINES, dtype={"line": str, "name": str, "within": str})
+    lines = lines[lines["status"] == "ok"].reset_index(drop=True)
     texts = []
-    for column in lines.columns:
-        if column in _NOT_PHENOTYPES or "depth" not in lines:
+    for one in comparisons(lines, [name for name in lines if name not in _NOT_PHENOTYPES]):
+        if "depth" not in lines:
             continue
-        values = _numbers(lines[column])
+        values = _numbers(lines[one.column].where(one.inside))
         known = values.notna() & lines["depth"].notna()
         if known.sum() < FEWEST or values[known].nunique() < 2:
             continue
         rho, p = _spearman(values[known].to_numpy(float), lines.loc[known, "depth"].to_numpy(float))
         if abs(rho) >= STRONG and p <= LEVEL:
+            label = one.label.replace("_", " ")
             texts.append(
-                f"Depth of the lines follows {column.replace('_', ' ')} (ρ = {fixed(rho)}, p = {pvalue(p)}, "
+                f"Depth of the lines follows {label} (ρ = {fixed(rho)}, p = {pvalue(p)}, "
                 f"{int(known.sum())} lines). {_done_about_depth(lines)}"
             )
     return texts
+
+
+def composition_of_lines(results: Results) -> list[str]:
+    """Return the phenotypes that the fraction of a cell type follows."""
+    if not results.has(TESTS):
+        return []
+    tests = results.table(TESTS, dtype=TEXT)
+    rows = tests[(tests["part"] == "confounding") & (tests["statistic"] == "composition")]
+    return [f"{str(text)[0].upper()}{str(text)[1:]}." for text in dict.fromkeys(rows["status"])]
 
 
 def _numbers(column: pd.Series) -> pd.Series:
@@ -168,6 +180,7 @@ CHECKS: tuple[Callable[[Results], list[str]], ...] = (
     small_landscape,
     depth_along,
     depth_of_lines,
+    composition_of_lines,
     platform_metacells,
     collapsed_models,
 )

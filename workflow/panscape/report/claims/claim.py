@@ -34,7 +34,7 @@ class Claim:
     verdict
         :data:`SUPPORTED`, :data:`UNDECIDED` or "not better than ...".
     why
-        Why it cannot be decided; empty otherwise.
+        Why it cannot be decided, or what to bear in mind; empty otherwise.
     section
         Name of the section with the details.
     """

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from panscape.report.claims.cells import coordinate_claims, feature_claims, metacell_claims
 from panscape.report.claims.claim import Claim
+from panscape.report.claims.known import overlap_claims
 from panscape.report.claims.landscape import gene_claims, landscape_claims
 from panscape.report.claims.lines import model_claims, network_claims
 from panscape.report.results import Results
@@ -13,6 +14,7 @@ from panscape.report.results import Results
 CLAIMS: tuple[Callable[[Results], Sequence[Claim]], ...] = (
     landscape_claims,
     gene_claims,
+    overlap_claims,
     model_claims,
     network_claims,
     metacell_claims,

@@ -98,6 +98,10 @@ def _mixing(stats: pd.DataFrame) -> Claim | None:
     )
 
 
+# genes change along any order that is made from their own coexpression
+OF_THE_ORDER = "of the order found, whatever it is: it is made from the same cells"
+
+
 def gene_claims(results: Results) -> list[Claim]:
     """Return the claim that genes change along pseudotime."""
     if not results.has(GENES):
@@ -118,6 +122,6 @@ def gene_claims(results: Results) -> list[Claim]:
             plural(disjoint, "disjoint cluster") if disjoint else "",
             decided,
             "along",
-            "too few disjoint clusters" if decided == UNDECIDED else "",
+            "too few disjoint clusters" if decided == UNDECIDED else OF_THE_ORDER if found else "",
         )
     ]

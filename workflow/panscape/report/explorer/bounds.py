@@ -18,6 +18,8 @@ MOST_LEVELS = 60
 """Classes of a column; a column with more is left out."""
 PAIRS = 8
 """Strongest pairs of a cluster."""
+SETS = 6
+"""Gene sets of a gene."""
 NEIGHBOURS = 10
 """Neighbours of a gene, in a dictionary entry and in the lines' networks."""
 

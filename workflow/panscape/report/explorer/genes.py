@@ -9,25 +9,17 @@ import pandas as pd
 
 from panscape.coscape.landscape.read import read_places
 from panscape.data.files import read_csr, read_h5ad
+from panscape.report.entries import titles
 from panscape.report.explorer.bounds import MOST_GENES, MOST_VALUES, NEIGHBOURS, PAIRS, bytes_of, numbers
+from panscape.report.explorer.gene_sets import sets_of_genes
 from panscape.report.explorer.maps import LANDSCAPE
 from panscape.report.results import Results
 from panscape.report.sections.along import GENES, genes
 
 DICTIONARY, EDGES = "dictionary/dictionary.h5ad", "dictionary/marker_edges.tsv"
-CENTRALITY = "networks/centrality.tsv"
+CENTRALITY, PLACES = "networks/centrality.tsv", "programs/genes.tsv"
 OF_LINES = "sivae/*/neighbours.tsv.gz"
 Facts = dict[str, dict[str, Any]]
-
-
-def entry_names(results: Results) -> dict[str, str]:
-    """Return the dictionary's entries by the genes with most marker edges."""
-    name = "dictionary/marker_genes.tsv"
-    if not results.has(name):
-        return {}
-    table = results.table(name, dtype={"entry": str, "gene": str})
-    best = table.sort_values(["entry", "marker_edges"], ascending=[True, False], kind="stable")
-    return {str(entry): ", ".join(rows["gene"].head(3)) for entry, rows in best.groupby("entry")}
 
 
 def usage(results: Results) -> dict[str, Any] | None:
@@ -39,9 +31,9 @@ def usage(results: Results) -> dict[str, Any] | None:
     names = [str(name) for name in data.uns["panclusters"]]
     values = pd.DataFrame(np.asarray(data.obsm["usage"], float).T, index=names).reindex(clusters)
     text, low, high = bytes_of(values.to_numpy().T)
-    called = entry_names(results)
-    titles = [called.get(str(entry), str(entry)) for entry in data.obs_names]
-    return {"titles": titles, "values": text, "low": low, "high": high}
+    called = titles(results)
+    shown = [called.get(str(entry), str(entry)) for entry in data.obs_names]
+    return {"titles": shown, "values": text, "low": low, "high": high}
 
 
 def expression(results: Results) -> dict[str, Any] | None:
@@ -68,7 +60,7 @@ def _ranked(results: Results, names: pd.Index) -> list[str]:
 def facts(results: Results) -> Facts:
     """Return gene -> what is known of it, for 3,000 genes at most."""
     made: Facts = {}
-    for collect in (_along, _entries, _centrality, _line_neighbours, _peaks):
+    for collect in (_along, _places, _entries, _centrality, _line_neighbours, _peaks, _sets):
         collect(results, made)
     return dict(list(made.items())[:MOST_GENES])
 
@@ -83,10 +75,28 @@ def _along(results: Results, made: Facts) -> None:
         made.setdefault(gene, {})["along"] = [rho, rate]
 
 
+def _places(results: Results, made: Facts) -> None:
+    """Add the entry that a gene is placed in, its correlation with the entry's score, and the confidence."""
+    if not results.has(PLACES):
+        return
+    called = titles(results)
+    table = results.table(PLACES, dtype={"gene": str, "entry": str})
+    table = table[table["entry"].notna() & (table["entry"] != "")]
+    for row in table.itertuples(index=False):
+        values = numbers(np.array([row.kme, row.confidence], float))
+        made.setdefault(str(row.gene), {})["place"] = [called.get(row.entry, row.entry), *values]
+
+
+def _sets(results: Results, made: Facts) -> None:
+    for gene, sets in sets_of_genes(results).items():
+        if gene in made:
+            made[gene]["sets"] = sets
+
+
 def _entries(results: Results, made: Facts) -> None:
     if not results.has(EDGES):
         return
-    called = entry_names(results)
+    called = titles(results)
     table = results.table(EDGES, dtype={"entry": str, "gene_a": str, "gene_b": str})
     both = pd.concat([table, table.rename(columns={"gene_a": "gene_b", "gene_b": "gene_a"})])
     both = both.sort_values("weight", ascending=False, kind="stable")

@@ -70,9 +70,13 @@ def lines_map(results: Results) -> Map | None:
             axes = [column for column in table if column.startswith("axis_")]
             if len(axes) < 2 or table.empty:
                 return None
+            what = kernel
+            if "within" in table:  # coordinates are those of one cell type; show the one of most lines
+                kind = table["within"].astype(str).mode()[0]
+                table, what = table[table["within"].astype(str) == kind], f"{kernel}, {kind}"
             xy = table[axes[:2]].to_numpy(float)
             columns = table.drop(columns=["line", *axes])
-            return points(f"Lines by their networks ({kernel})", "line", table["line"], xy, columns)
+            return points(f"Lines by their networks ({what})", "line", table["line"], xy, columns)
     return None
 
 

@@ -61,7 +61,12 @@ def _blocks(results: Results) -> list[Block]:
             "contribute." + _untested(ranked),
         ),
         Heading("Genes"),
-        *_pictures(results, ("genes-heatmap", "genes_heatmap"), ("genes-along", "genes_along")),
+        *_pictures(
+            results,
+            ("genes-volcano", "genes_volcano"),
+            ("genes-heatmap", "genes_heatmap"),
+            ("genes-along", "genes_along"),
+        ),
         table(
             _in_order(ranked, columns),
             titles=_TITLES,

@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from panscape.coscape.dictionary.settings import DictionarySettings
 from panscape.report.blocks import Block, Fold, Gallery, Heading, Paragraph, table
+from panscape.report.entries import titled, titles
 from panscape.report.format import count, percent, plural
 from panscape.report.results import Results, caption
 from panscape.report.section import Section
@@ -40,6 +42,8 @@ _TITLES = {
     "rho": "ρ of usage",
     "share": "fraction of usage",
     "central": "most central genes",
+    "gene_a": "gene",
+    "gene_b": "gene",
 }
 
 
@@ -91,9 +95,9 @@ def planted_modules(results: Results) -> pd.DataFrame:
 def _headline(results: Results) -> list[str]:
     kept, aside = entries(results)
     genes = top_genes(results)
-    known = programs.names(results)
+    known = titles(results)
     named = [
-        f"{row.entry} ({known.get(row.entry) or genes.get(row.entry, 'no edges')})"
+        known.get(row.entry) or f"{row.entry} ({genes.get(row.entry, 'no edges')})"
         for row in kept.head(4).itertuples()
     ]
     fit = explained(results)
@@ -105,11 +109,11 @@ def _headline(results: Results) -> list[str]:
         f"coexpression of {plural(fit['panclusters'], 'pancluster')}{with_aside} ({count(fit['pairs'])} of "
         f"{count(fit['pairs_possible'])} gene pairs pass the dictionary's filters), with edges of "
         f"{count(fit['genes'])} of {plural(fit['genes_possible'], 'gene')}; the remaining "
-        f"{percent(1 - fit['explained'])} of the square are in no entry{order}: {', '.join(named)}"
+        f"{percent(1 - fit['explained'])} of the square are in no entry{order}: {'; '.join(named)}"
         f"{' and others' if len(kept) > len(named) else ''}."
     ]
     if len(aside):
-        few = results.settings(FOLDER).get("min_panclusters", 10)
+        few = _least(results)
         verb = "was" if len(aside) == 1 else "were"
         noun = plural(len(aside), "further entry", "further entries")
         sentences.append(f"{noun} that fewer than {few} panclusters use {verb} set aside.")
@@ -130,6 +134,12 @@ def _truth_sentences(results: Results) -> list[str]:
     ]
 
 
+def _least(results: Results) -> int:
+    """Return the minimum number of panclusters that use an entry."""
+    settings = DictionarySettings(min_panclusters=results.settings(FOLDER).get("min_panclusters", "auto"))
+    return settings.least_panclusters(int(explained(results)["panclusters"]))
+
+
 def _blocks(results: Results) -> list[Block]:
     kept, aside = entries(results)
     limit = results.table_rows
@@ -144,10 +154,15 @@ def _blocks(results: Results) -> list[Block]:
             "permuting cells, before the dictionary excludes weak ones."
         ),
         *_pictures(results, "elbow"),
-        table(shown, titles=_TITLES, caption="Entries and their most central genes.", file=ENTRIES),
+        table(
+            titled(shown, results),
+            titles=_TITLES,
+            caption="Entries and their most central genes.",
+            file=ENTRIES,
+        ),
     ]
     if len(aside):
-        few = results.settings(FOLDER).get("min_panclusters", 10)
+        few = _least(results)
         text = f"{plural(len(aside), 'entry', 'entries')} set aside: used by fewer than {few} panclusters."
         blocks.append(Paragraph(text, "note"))
     blocks += _pictures(results, "usage-maps", "networks", "usage-labels", "confidence")
@@ -182,7 +197,7 @@ def _pictures(results: Results, *names: str) -> list[Block]:
 def _strongest(results: Results, path: str, limit: int, text: str) -> Block:
     rows = results.table(path, dtype=_TEXT).sort_values("weight", ascending=False, kind="stable")
     rows = rows.drop(columns=[name for name in rows if rows[name].isna().all()])
-    return table(rows, titles=_TITLES, caption=text, file=path, limit=limit)
+    return table(titled(rows, results), titles=_TITLES, caption=text, file=path, limit=limit)
 
 
 def _sets(results: Results, limit: int) -> list[Block]:
@@ -197,7 +212,7 @@ def _sets(results: Results, limit: int) -> list[Block]:
     return [
         Heading("Gene sets"),
         *_pictures(results, "enrichment"),
-        table(few, titles=_TITLES, caption=text, file=ENRICHMENT, limit=2 * limit),
+        table(titled(few, results), titles=_TITLES, caption=text, file=ENRICHMENT, limit=2 * limit),
     ]
 
 
@@ -205,23 +220,25 @@ def _counterparts(results: Results) -> list[Block]:
     if not results.has(COUNTERPARTS):
         return []
     programs = results.table(COUNTERPARTS, dtype=_TEXT)
-    titles = {
+    headers = {
         **_TITLES,
         "shared": "top genes of the factor in the network",
         "n_genes": "genes of the network",
     }
     text = "Best match of each entry among as many non-negative factors of the expression."
-    block = table(programs, titles=titles, caption=text, file=COUNTERPARTS)
+    block = table(titled(programs, results), titles=headers, caption=text, file=COUNTERPARTS)
     return [Fold("Counterparts in expression space", (block,))]
 
 
 def _truth(results: Results) -> list[Block]:
     if not results.has(TRUTH, EDGES):
         return []
-    titles = {"entry": "best entry", "found": "fraction of its pairs found"}
+    headers = {"entry": "best entry", "found": "fraction of its pairs found"}
     planted = planted_modules(results)
     planted = planted.assign(recovered=np.where(planted["cosine"] >= RECOVERED, "yes", "no"))
-    block = table(planted, titles=titles, caption="Planted modules and their best matching entries.")
+    block = table(
+        titled(planted, results), titles=headers, caption="Planted modules and their best matching entries."
+    )
     return [Fold("Planted modules", (block,))]
 
 

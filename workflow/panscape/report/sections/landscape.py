@@ -50,7 +50,19 @@ def _blocks(results: Results) -> list[Block]:
     blocks += _maps(results, titles)
     names = [name for name in figures.landscape(results.config) if name.startswith("map-")]
     blocks += left_out(results, ["pseudotime-age", "pseudotime-intervals", "spaces", *names])
-    return [*blocks, *placement_blocks(results), *sensitivity(results), *_parts(results)]
+    return [
+        *blocks,
+        *_river(results, titles),
+        *placement_blocks(results),
+        *sensitivity(results),
+        *_parts(results),
+    ]
+
+
+def _river(results: Results, titles: Mapping[str, str]) -> list[Block]:
+    if "river" not in titles:
+        return left_out(results, ["river"])
+    return [results.picture(f"{FIGURES}/river", titles["river"], caption=caption("river"))]
 
 
 def _maps(results: Results, titles: Mapping[str, str]) -> list[Block]:

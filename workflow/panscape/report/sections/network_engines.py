@@ -8,12 +8,13 @@ from panscape.report.blocks import Block, Heading, Paragraph, table
 from panscape.report.format import listing, plural
 from panscape.report.results import Results
 from panscape.sivae.networks.verdict import EVERY
+from panscape.sivae.networks.within import COLUMN as WITHIN
 
 ENGINES, VERDICT = "networks/engines.tsv", "networks/verdict.tsv"
 NEIGHBOURS = "networks/neighbours.tsv.gz"
 LINE_NEIGHBOURS = "networks/line_neighbours.tsv"
 MODELS = {"sivae": "siVAE", "pca": "PCA", "pearson": "Pearson", "corrected": "noise-corrected"}
-_TEXT = {"gene": str, "model": str, "line": str, "neighbour": str, "neighbours": str}
+_TEXT = {"gene": str, "within": str, "model": str, "line": str, "neighbour": str, "neighbours": str}
 
 _MEASURES = {
     "calibration": "p < 0.05 by chance", "calibration_partial": "the same, controlled",
@@ -64,9 +65,10 @@ def engine_blocks(results: Results, limit: int) -> list[Block]:
         )
         text = (
             "Genes and gene sets whose connectivity follows a phenotype, beyond expression, by at least one "
-            "engine. Those of the engine to believe come first; what only another one finds is a hint."
+            "engine: single genes, the mean over a set, and sets enriched among the genes (GSEA). What two "
+            "engines or more find is confirmed and comes first; what only one finds is a hint."
         )
-        columns = ["kind", "name", "phenotype", "verdict", "believed", "engines"]
+        columns = ["kind", "name", "phenotype", "verdict", "confirmed", "believed", "engines"]
         blocks.append(table(listed[columns], caption=text, file=VERDICT, limit=limit))
     return blocks
 
@@ -76,13 +78,14 @@ def _advice(engines: pd.DataFrame, verdict: pd.DataFrame) -> str:
     parts = []
     for row in engines[engines["believed"]].itertuples():
         genes = verdict[(verdict["phenotype"] == row.phenotype) & (verdict["kind"] == "gene")]
-        every = int((genes["verdict"] == EVERY).sum())
+        confirmed = genes["confirmed"].astype(bool)
         counts = [
-            f"{plural(every, 'gene is', 'genes are')} found by all engines",
-            f"{int((genes['n_engines'] == 1).sum())} by one only",
+            f"{plural(int(confirmed.sum()), 'gene')} confirmed by two engines or more",
+            f"{int((genes['verdict'] == EVERY).sum())} of them by all",
+            f"{int((~confirmed).sum())} found by one only",
         ]
         caution = "" if row.calibrated else " (no engine is calibrated: read permutation p-values)"
-        parts.append(f"for {row.phenotype} {MODELS[row.model]}{caution} ({' and '.join(counts)})")
+        parts.append(f"for {row.phenotype} {MODELS[row.model]}{caution} ({listing(counts)})")
     text = f"The engine to believe here is, {'; '.join(parts)}."
     others = [MODELS[name] for name in dict.fromkeys(engines["model"]) if name != "sivae"]
     if others:
@@ -115,11 +118,16 @@ def neighbour_blocks(results: Results, limit: int) -> list[Block]:
     consensus = results.table(NEIGHBOURS, dtype=_TEXT)
     if by_line.empty:
         return []
+    parts = {"": consensus}
+    if WITHIN in consensus:
+        parts = {str(kind): part for kind, part in consensus.groupby(WITHIN)}
     rows = [
-        {"gene": gene, "model": MODELS[model], "neighbours": _listed(consensus, gene, model)}
+        {"gene": gene, **({"cells": kind} if kind else {}), "model": MODELS[model],
+         "neighbours": _listed(part, gene, model)}
         for gene in dict.fromkeys(by_line["gene"])
+        for kind, part in parts.items()
         for model in dict.fromkeys(by_line["model"])
-    ]
+    ]  # fmt: skip
     titles = {"neighbours": "nearest genes", "model": "engine"}
     text = (
         "Nearest genes of a few genes by each engine, those in most lines first; in brackets the number of "

@@ -7,10 +7,29 @@ import pandas as pd
 from panscape.report.blocks import Block, Paragraph, table
 from panscape.report.format import listing
 from panscape.report.results import Results
+from panscape.report.sections.sivae import LINES
+from panscape.sivae.networks.within import kinds_of
 
 TESTS, RELIABILITY = "networks/tests.tsv", "networks/reliability.tsv"
 # columns of the tests that are text, also where all of their rows are empty
 TEXT = dict.fromkeys(["part", "model", "phenotype", "statistic", "status"], str)
+
+
+def networks_of(results: Results) -> str:
+    """Return what has a network: every line, or every cell type of a line."""
+    kinds = kinds_of(results.table(LINES, dtype={"line": str, "name": str, "within": str}))
+    if kinds == [""]:
+        return "Every line has its network"
+    return (
+        f"Every line has a network of each of its cell types ({listing(kinds)}) with enough cells, and lines "
+        "are compared within types"
+    )
+
+
+def within_types(results: Results) -> str:
+    """Return the words that say within what lines were compared; empty if they were not divided."""
+    within = results.settings("sivae").get("within")
+    return f" within each {str(within).replace('_', ' ')}" if within else ""
 
 
 def confounders(warned: pd.DataFrame) -> list[Block]:

@@ -13,8 +13,10 @@ from panscape.report.sections.network_lines import (
     TESTS,
     TEXT,
     confounders,
+    networks_of,
     reliability_flags,
     tested_designs,
+    within_types,
 )
 from panscape.report.sections.sivae import LINES, bin_cells
 
@@ -136,7 +138,7 @@ def _blocks(results: Results) -> list[Block]:
     columns = ["part", "model", "phenotype", "statistic", "value", "null_mean", "null_sd", "pvalue", "n"]
     blocks: list[Block] = [
         Paragraph(
-            f"Every line has its network, trained on {bins(results)}. All tests use lines, not bins or "
+            f"{networks_of(results)}, trained on {bins(results)}. All tests use lines, not bins or "
             "cells, as samples, or the blocks of lines (donors) that share a phenotype. Other engines make "
             "networks of the same cells, tested in the same way."
         ),
@@ -246,7 +248,7 @@ def _methods(results: Results) -> list[str]:
     kernels = listing([KERNELS.get(str(name), str(name)) for name in used.get("kernels", [])])
     sentences = [
         f"Networks of lines were compared by {kernels}, averaged over a line's bins, "
-        "and tested against phenotypes by "
+        f"and tested against phenotypes{within_types(results)} by "
         f"PERMANOVA, Mantel's test and the first axis ({used.get('permutations')} label permutations)."
     ]
     if len(ranked):

@@ -14,8 +14,10 @@ from panscape.report.section import Section
 
 FOLDER, MAIN = "overlap", "panclusters"
 ZSCORES, EDGES = f"{FOLDER}/zscores.tsv", f"{FOLDER}/supported_edges.tsv"
+VERDICTS = f"{FOLDER}/verdicts.tsv"
 FIGURES = {
     "zscores": "Overlap with known networks",
+    "curves": "Overlap by number of edges",
     "supported-edges": "Supported edges that only panclustering finds",
 }
 _TITLES = {
@@ -27,6 +29,9 @@ _TITLES = {
     "n_networks": "networks",
     "networks": "which",
     "n_baselines": "baselines with it",
+    "best_baseline": "strongest baseline",
+    "z_baseline": "its z",
+    "baselines": "differences of z",
 }
 
 
@@ -59,20 +64,40 @@ def _headline(results: Results) -> list[str]:
         f"The dictionary's edges overlap with {strong} of {plural(networks, 'known network')} more than "
         "graphs of the same degrees do (z > 3). Compared with dictionaries of single resolutions and with "
         f"one correlation matrix of all cells, its z is the largest for {best[0]} of {networks} networks, "
-        f"and for {best[1]} when all have equal numbers of edges."
+        f"and for {best[1]} when all have equal numbers of edges.",
+        *_claim(results),
     ]
+
+
+def _claim(results: Results) -> list[str]:
+    """Say for which networks the paper's claim holds; results of older versions have no verdicts."""
+    if not results.has(VERDICTS):
+        return []
+    rows = results.table(VERDICTS, dtype=str)
+    by = {name: part["network"].tolist() for name, part in rows.groupby("verdict")}
+    holds, fails = by.get("holds", []), by.get("fails", [])
+    start = (
+        "The paper's claim, that panclusters recover known networks better than clusters of one resolution "
+        "and all cells at once"
+    )
+    rule = "at the largest equal number of edges, z larger than that of every baseline by more than 2"
+    if holds and not fails and len(holds) == len(rows):
+        return [f"{start}, holds here for all networks ({rule})."]
+    parts = [f"holds here for {', '.join(holds)}" if holds else "holds here for no network"]
+    if fails:
+        against = rows.set_index("network")["best_baseline"]
+        parts.append(f"fails for {', '.join(f'{name} (against {against[name]})' for name in fails)}")
+    if len(holds) + len(fails) < len(rows):
+        left = [name for name in rows["network"] if name not in [*holds, *fails]]
+        parts.append(f"is open for {', '.join(left)}, where the difference is within chance")
+    return [f"{start}, {'; it '.join(parts)} ({rule})."]
 
 
 def _blocks(results: Results) -> list[Block]:
     scores = zscores(results)
     columns = ["network", "target", "edges", "observed", "null_mean", "null_sd", "z", "pvalue", "fold"]
     edges = only_here(results)
-    main, supported = (
-        results.picture(
-            f"{FOLDER}/figures/{name}", title, caption=caption(f"overlap_{name.replace('-', '_')}")
-        )
-        for name, title in FIGURES.items()
-    )
+    main, supported = (_picture(results, name) for name in ("zscores", "supported-edges"))
     drawn = ["gene_a", "gene_b", "weight", "n_networks", "networks"]
     return [
         Paragraph(
@@ -86,8 +111,23 @@ def _blocks(results: Results) -> list[Block]:
             caption="Overlap with known networks, all edges.",
             file=ZSCORES,
         ),
+        *_by_number(results),
         *_supported(results, edges[drawn], supported),
     ]
+
+
+def _picture(results: Results, name: str) -> Picture:
+    text = caption(f"overlap_{name.replace('-', '_')}")
+    return results.picture(f"{FOLDER}/figures/{name}", FIGURES[name], caption=text)
+
+
+def _by_number(results: Results) -> list[Block]:
+    """Return the curves over numbers of edges and the comparison they give."""
+    if not results.has(VERDICTS):
+        return []
+    rows = results.table(VERDICTS, dtype={"network": str, "best_baseline": str, "baselines": str})
+    text = "Panclusters and baselines at the largest number of edges that both have."
+    return [Gallery((_picture(results, "curves"),)), table(rows, titles=_TITLES, caption=text, file=VERDICTS)]
 
 
 def _supported(results: Results, edges: pd.DataFrame, picture: Picture) -> list[Block]:

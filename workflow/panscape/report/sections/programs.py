@@ -5,14 +5,26 @@ from __future__ import annotations
 import pandas as pd
 
 from panscape.report.blocks import Block, Gallery, Heading, Paragraph, table
+from panscape.report.entries import titled
 from panscape.report.format import count, listing, percent, plural
 from panscape.report.results import Results, caption
 
 PROGRAMS, GENES = "programs/programs.tsv", "programs/genes.tsv"
 CHANGES = "programs/changes.tsv"
-SCORES, CHANGED = "programs/figures/scores", "programs/figures/changes"
+SCORES, MAP = "programs/figures/scores", "programs/figures/gene-map"
+CHANGED = {
+    "changes": "Entries that differ between samples",
+    "traits": "Entries by traits of samples",
+    "volcano": "Effect and p of every entry",
+}
 FDR = 0.05
-REFERENCES = ("hafemeister2019sctransform", "aibar2017scenic", "langfelder2008wgcna", "kotliar2019cnmf")
+REFERENCES = (
+    "hafemeister2019sctransform",
+    "aibar2017scenic",
+    "langfelder2008wgcna",
+    "kotliar2019cnmf",
+    "mcinnes2018umap",
+)
 _TEXT = dict.fromkeys(
     ("entry", "gene", "kind", "top_genes", "second", "column", "measure", "name", "library"), str
 )
@@ -32,17 +44,6 @@ def placed_genes(results: Results) -> pd.DataFrame:
     """Return the genes that have a place in an entry."""
     rows = results.table(GENES, dtype=_TEXT)
     return rows[rows["entry"].notna() & (rows["entry"] != "")]
-
-
-def names(results: Results) -> dict[str, str]:
-    """Return the gene set that an entry is named after, and its top genes, by entry."""
-    if not results.has(PROGRAMS):
-        return {}
-    rows = results.table(PROGRAMS, dtype=_TEXT).fillna({"name": "", "top_genes": ""})
-    return {
-        row.entry: ": ".join(part for part in (row.name_, row.top_genes) if part)
-        for row in rows.rename(columns={"name": "name_"}).itertuples()
-    }
 
 
 def sentences(results: Results) -> list[str]:
@@ -99,7 +100,13 @@ def blocks(results: Results) -> list[Block]:
         Heading("Programmes"),
         Paragraph(text),
         *_picture(results, SCORES, "Scores by label", "programs_scores"),
-        table(shown, titles=_TITLES, caption="Entries as programmes of genes.", file=PROGRAMS),
+        *_picture(results, MAP, "Map of genes by entry", "programs_gene_map"),
+        table(
+            titled(shown.drop(columns="top_genes"), results),
+            titles=_TITLES,
+            caption="Entries as programmes of genes.",
+            file=PROGRAMS,
+        ),
         *_changes(results),
     ]
 
@@ -118,8 +125,12 @@ def _changes(results: Results) -> list[Block]:
     text = "Entries that differ between samples, by p; smallest p is the least that the samples can attain."
     return [
         Heading("Differences between samples"),
-        *_picture(results, CHANGED, "Entries that differ between samples", "programs_changes"),
-        table(rows, titles=titles, caption=text, file=CHANGES, limit=results.table_rows),
+        *(
+            block
+            for name, title in CHANGED.items()
+            for block in _picture(results, f"programs/figures/{name}", title, f"programs_{name}")
+        ),
+        table(titled(rows, results), titles=titles, caption=text, file=CHANGES, limit=results.table_rows),
     ]
 
 

@@ -7,10 +7,12 @@ from typing import Any
 
 import pandas as pd
 
+from panscape.data.labels import class_name
 from panscape.report.blocks import Block, Fold, Heading, Paragraph, table
 from panscape.report.results import Results
+from panscape.report.sections.unicoord_tables import CARD, FOLDER, METRICS, card
+from panscape.unicoord.changes import confidence_of
 
-FOLDER = "unicoord"
 PAIRS = f"{FOLDER}/networks/*/pairs.tsv.gz"
 SCORES = f"{FOLDER}/networks/*/scores.tsv"
 _MEASURES = {
@@ -24,6 +26,7 @@ _MEASURES = {
     "same_sign": "same sign",
     "slope": "measured by predicted",
 }
+_EFFECTS = {"r_of_change": "correlation of change", "mse_share": "error", "n": "pairs of classes"}
 _SHOWN = 10  # pairs of each scenario
 
 
@@ -49,7 +52,52 @@ def generated(results: Results) -> list[Block]:
             "file": [f"{FOLDER}/generated/{item['name']}.h5ad" for item in made],
         }
     )
-    return [table(rows, caption="Generated cells (the model's output).")]
+    return [table(rows, caption="Generated cells (the model's output)."), *_confidence(results, made)]
+
+
+def _confidence(results: Results, made: list[Mapping[str, Any]]) -> list[Block]:
+    """Return how well effects like those of the scenarios are predicted for classes that were left out."""
+    learned = card(results).get("interactions", [])
+    rows = []
+    for item in made:
+        for label, value in item["set"].items():
+            found = None if isinstance(value, dict) else confidence_of(learned, label, class_name(value))
+            if found:
+                rows.append({"scenario": item["name"], "set": f"{label}: {value}"} | found)
+    if not rows:
+        return []
+    titles = {
+        "context": "classes left out",
+        "classes": "number",
+        "mse_share": "error",
+        "shift": "pooled shift",
+        "mean": "mean of effects",
+    }
+    text = (
+        "Confidence of the scenarios: the effect of setting the label on each class was predicted from the "
+        "other classes. Correlation of the genes' predicted and measured changes, and squared error as a "
+        "fraction of that of no change, beside those of the same shift for all classes. Where the error is "
+        "near 1, do not trust the effect on a class that was not measured."
+    )
+    return [table(pd.DataFrame(rows), titles=titles, caption=text, file=CARD)]
+
+
+def effects(scored: pd.DataFrame) -> list[Block]:
+    """Return the table of the effects of labels on test cells and on classes that were left out."""
+    rows = scored[scored["task"].str.contains("effect of ") & scored["metric"].isin(_EFFECTS)]
+    if rows.empty:
+        return []
+    wide = rows.pivot_table(index=["task", "model"], columns="metric", values="value", sort=False)
+    wide = (
+        wide.reindex(columns=list(_EFFECTS)).rename(columns=_EFFECTS).rename_axis(columns=None).reset_index()
+    )
+    text = (
+        "Changes of the genes' means when a label is set, compared with the measured changes of test cells "
+        "class by class. “Unseen” effects are those of pairs of classes that were left out in turn; the "
+        "model predicts pairs that it has not seen by the ridge of effects. The error is a fraction of that "
+        "of no change."
+    )
+    return [table(wide, titles={"task": "effect"}, caption=text, file=METRICS)]
 
 
 def networks(results: Results, figure: list[Block]) -> list[Block]:
@@ -70,6 +118,7 @@ def networks(results: Results, figure: list[Block]) -> list[Block]:
     tops = [
         table(
             results.table(file, dtype={"gene_a": str, "gene_b": str}).head(_SHOWN),
+            titles={"gene_a": "gene", "gene_b": "gene", "there": "in measured cells there"},
             caption=f"{name}: the pairs that change most.",
             file=file,
         )

@@ -154,9 +154,11 @@ def _thinned(results: Results) -> str:
     if not len(depths):
         return ""
     shallow = lines.loc[lines["status"] == "too shallow", "name"].tolist()
-    text = (
-        f" Counts of all lines were first thinned binomially to a median of {count(depths.iloc[0])} per cell."
+    low, high = depths.min(), depths.max()
+    median = (
+        count(low) if low == high else f"{count(low)} to {count(high)} (the shallowest of each cell type)"
     )
+    text = f" Counts of all lines were first thinned binomially to a median of {median} per cell."
     if shallow:
         text += f" Too shallow for a model: {listing(shallow)}."
     return text

@@ -29,6 +29,7 @@ from panscape.report.sections.unicoord_tables import (
     score_table,
     scores,
     tested_classes,
+    unknown_classes,
     untested_classes,
 )
 
@@ -80,13 +81,15 @@ def _blocks(results: Results) -> list[Block]:
         blocks += [
             score_table(classes, "Discrete labels on test cells, compared with baselines on the same cells.")
         ]
-        blocks += [*untested_classes(results), *coverage(scored), *_shown(pictures, "classes")]
+        blocks += [*untested_classes(results), *coverage(scored), *unknown_classes(scored)]
+        blocks += _shown(pictures, "classes")
     if len(values):
         blocks += [score_table(values, "Continuous labels on test cells, in the labels' own units.")]
         blocks += _shown(pictures, "values")
     blocks += [Heading("Unsupervised coordinates"), Paragraph(_information(results, scored))]
     blocks += [*leaks(scored), *_shown(pictures, "active")]
-    output = [*_shown(pictures, "reconfiguration"), *scenarios.generated(results)]
+    output = [*_shown(pictures, "reconfiguration"), *scenarios.effects(scored)]
+    output += scenarios.generated(results)
     output += [*restored_groups(results), *_shown(pictures, "restoration")]
     output += scenarios.networks(results, _shown(pictures, "networks"))
     blocks += [Heading("Reconfiguration"), Paragraph(_MODEL_OUTPUT), *output] if output else []
@@ -179,6 +182,13 @@ SECTION = Section(
     _blocks,
     headline=_headline,
     methods=_methods,
-    references=("unicoord", "guo2017calibration", "sadinle2019sets", "szekely2013energy"),
+    references=(
+        "unicoord",
+        "guo2017calibration",
+        "sadinle2019sets",
+        "szekely2013energy",
+        "korsunsky2019harmony",
+        "cleveland1979",
+    ),
     optional=True,
 )

@@ -6,7 +6,7 @@ import pandas as pd
 
 from panscape.data.files import read_json
 from panscape.plot.predictions import model_name
-from panscape.report.blocks import Block, Heading, Paragraph, table
+from panscape.report.blocks import Block, Fold, Heading, Paragraph, table
 from panscape.report.format import between, listing, number, percent
 from panscape.report.results import Results
 
@@ -24,6 +24,7 @@ VALUES = {"r": "r", "mae": "mean error", "rmse": "RMSE", "bias": "bias"}
 RESTORATION = {
     "pcc_of_means": "correlation of means",
     "pcc_of_change": "correlation of change",
+    "mse_over_linear": "squared error over linear",
     "e_distance": "energy distance",
     "covariance_error": "covariance error",
 }
@@ -122,6 +123,25 @@ def coverage(scored: pd.DataFrame) -> list[Block]:
             f"unknown{right}"
         )
     return [Paragraph(f"{'; '.join(texts)}.")] if texts else []
+
+
+def unknown_classes(scored: pd.DataFrame) -> list[Block]:
+    """Return the table of test cells called unknown, class by class, the highest fractions first."""
+    start = "unknown "
+    rows = scored[scored["task"].str.startswith(start)]
+    if rows.empty:
+        return []
+    wide = rows.pivot_table(index=["task", "model"], columns="metric", values="value").reset_index()
+    wide = wide.assign(task=wide["task"].str.removeprefix(start)).rename_axis(columns=None)
+    wide = wide.sort_values(["fraction", "n"], ascending=False, kind="stable")
+    expected = percent(rows.loc[rows["metric"].eq("fraction"), "null"].iloc[0])
+    text = (
+        f"Test cells called unknown, by class; all of these classes are known, and about {expected} is "
+        "expected. A class with a much higher fraction is more varied than its training cells."
+    )
+    titles = {"task": "label", "model": "class", "fraction": "called unknown", "n": "test cells"}
+    shown = wide[["task", "model", "n", "fraction"]]
+    return [Fold("Unknown cells by class", (table(shown, titles=titles, caption=text, file=METRICS),))]
 
 
 def leaks(scored: pd.DataFrame) -> list[Block]:

@@ -47,15 +47,16 @@ def confounding_rows(
     """
     rows = []
     for phenotype in phenotypes:
+        used = lines[phenotype.known]
         for name, words in MEASURES.items():
-            if name not in lines or lines[name].isna().any():
+            if name not in lines or used[name].isna().any():
                 continue
             values = phenotype.of_units(lines[[name]].to_numpy(float).T)
             test = adjusted_for(phenotype, values)
             rho = observed(test, phenotype)
             if not abs(rho[0]) >= LIMIT:
                 continue
-            text = f"{words} follows {phenotype.name} (rho {rho[0]:.2f}): {_done(name, lines, controls)}"
+            text = f"{words} follows {phenotype.name} (rho {rho[0]:.2f}): {_done(name, used, controls)}"
             p = pvalues(test, phenotype, rho, values)[0]
             rows.append(_row(phenotype.name, words, rho[0], p, phenotype.n, text))
         rows += [*_composition_rows(phenotype, lines), *_kept_rows(phenotype, kept)]
@@ -85,10 +86,11 @@ def _done(name: str, lines: pd.DataFrame, controls: Sequence[str]) -> str:
 
 def _composition_rows(phenotype: Phenotype, lines: pd.DataFrame) -> list[dict]:
     """Return the row of the cell type whose fraction follows a phenotype most, if any does."""
-    shares = fractions(lines["composition"]) if "composition" in lines else pd.DataFrame()
+    used = lines.loc[phenotype.known, "composition"] if "composition" in lines else pd.Series(dtype=object)
+    shares = fractions(used)
     if shares.shape[1] < 2:
         return []
-    values = phenotype.of_units(shares.to_numpy(float).T)
+    values = phenotype.of_units(shares.reindex(lines.index).fillna(0.0).to_numpy(float).T)
     test = adjusted_for(phenotype, values)
     rho = observed(test, phenotype)
     p = pvalues(test, phenotype, rho, values)
@@ -99,7 +101,8 @@ def _composition_rows(phenotype: Phenotype, lines: pd.DataFrame) -> list[dict]:
     if not (abs(rho[at]) >= LIMIT and p[at] < LEVEL / len(p)):
         return []
     text = f"the fraction of {shares.columns[at]} cells follows {phenotype.name} (rho {rho[at]:.2f})"
-    fix = "differences may be those of composition; keep one type, or name fractions as covariates"
+    fix = "networks of mixtures differ with the fractions of types, without any change within a type; "
+    fix += "name finer types in sivae.within" if "within" in lines else "name the types in sivae.within"
     return [_row(phenotype.name, "composition", rho[at], p[at], phenotype.n, f"{text}: {fix}")]
 
 
@@ -108,7 +111,7 @@ def _kept_rows(phenotype: Phenotype, kept: pd.DataFrame | None) -> list[dict]:
     if kept is None or kept.empty:
         return []
     rows = []
-    of_phenotype = kept[kept["column"] == phenotype.name]
+    of_phenotype = kept[kept["column"] == (phenotype.column or phenotype.name)]
     for row in of_phenotype.itertuples():
         rho = float(row.rho)
         if not (abs(rho) >= LIMIT or str(row.uneven) == "True"):

@@ -53,7 +53,7 @@ def with_covariates(
     """
     parts, ranked, used = [], [], []
     for name in names:
-        if name == phenotype.name or name not in lines:
+        if name in (phenotype.name, phenotype.column) or name not in lines:
             continue
         columns = _columns(lines[name], phenotype)
         if columns.shape[1]:

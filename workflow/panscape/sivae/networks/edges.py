@@ -131,6 +131,8 @@ def associate_sets(
     for name_a, name_b, mask in _pairs(table, sets, others=True):
         a = inside[name_a]
         b = ~a if name_b == OTHER else inside[name_b]
+        if not a.any() or not b.any():  # no pair of genes, e.g. of a set that has all genes and others
+            continue
         pairs = a.sum() * (a.sum() - 1) // 2 if name_a == name_b else a.sum() * b.sum() - (a & b).sum()
         names.append((name_a, name_b))
         counts.append(np.asarray(fractions[:, np.flatnonzero(mask)].sum(axis=1)).ravel())

@@ -25,6 +25,8 @@ COLUMNS = [
     "lines_low",
     "lines_high",
 ]
+TEXT = dict.fromkeys(("set", "phenotype", "model", "gene_a", "gene_b"), str)
+"""Columns that are text also where all names are numbers; low and high are fractions."""
 SET_GENES = 40  # maximum number of genes, also of the figure of networks
 
 

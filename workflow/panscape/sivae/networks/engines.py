@@ -14,6 +14,7 @@ from panscape.sivae.networks.power import power
 from panscape.sivae.networks.read import Collection
 from panscape.sivae.networks.run import read_phenotypes
 from panscape.sivae.networks.settings import NetworkSettings
+from panscape.sivae.networks.within import kinds_of, of_kind
 from panscape.stats.ranks import centred_ranks, spearman_rows
 
 COLUMNS = [
@@ -66,7 +67,10 @@ def engine_table(
     phenotypes, _ = read_phenotypes(collection.lines, columns, settings)
     values = {model: centralities_of(collection, model, settings) for model in settings.models}
     controls = {model: controls_of(collection, model) for model in settings.models}
-    fixed = {model: _of_engine(collection, model, values[model], tables) for model in settings.models}
+    fixed = {
+        kind: {model: _of_engine(collection, kind, model, values[model], tables) for model in settings.models}
+        for kind in kinds_of(collection.lines)
+    }
     parts = []
     for phenotype in phenotypes:
         rows = []
@@ -82,7 +86,7 @@ def engine_table(
                 rng=rng,
             )
             labels = {"phenotype": phenotype.name, "model": model, "n": phenotype.n, "power": strength}
-            rows.append(labels | tested | fixed[model])
+            rows.append(labels | tested | fixed[phenotype.within][model])
         parts.append(judged(pd.DataFrame(rows)))
     return pd.concat(parts, ignore_index=True)[COLUMNS] if parts else pd.DataFrame(columns=COLUMNS)
 
@@ -162,14 +166,22 @@ def line_agreement(collection: Collection, model: str) -> float:
 
 
 def _of_engine(
-    collection: Collection, model: str, centrality: np.ndarray, tables: dict[str, pd.DataFrame]
+    collection: Collection,
+    kind: str,
+    model: str,
+    centrality: np.ndarray,
+    tables: dict[str, pd.DataFrame],
 ) -> dict[str, float]:
-    """Return what does not depend on a phenotype, with the centralities (G, L) of the engine."""
+    """Return what does not depend on a phenotype, of the lines of a cell type; centralities are (G, L)."""
+    inside = of_kind(collection.lines, kind)
+    collection, centrality = collection.of_kind(kind), centrality[:, inside]
     reliability = tables["reliability"]
     own = reliability[(reliability["model"] == model) & (reliability["measure"] == "neighbours")]
+    own = own[own["line"].isin(collection.names)]
     ratio = float("nan")
     if "known" in tables:
         known = tables["known"]
+        known = known[known["line"].isin(collection.names)]
         medians = known[known["model"] == model].groupby("network")["odds_ratio"].median()
         ratio = float(np.exp(np.log(medians).mean()))
     depth = collection.lines["depth"].to_numpy(float)

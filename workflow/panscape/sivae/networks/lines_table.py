@@ -10,7 +10,7 @@ import pandas as pd
 from panscape.data.sheets import read_sheet
 from panscape.errors import Problem, UserError, nearest
 from panscape.log import logger
-from panscape.sivae.lines import COLUMNS, OWN_COLUMNS
+from panscape.sivae.line_names import COLUMNS, OWN_COLUMNS, slug
 
 WHERE = "networks.phenotypes"
 KEY = "line"
@@ -114,8 +114,8 @@ def with_table(lines: pd.DataFrame, table: pd.DataFrame, path: str) -> pd.DataFr
     lines
         Table of the lines: line (its file name), name (as the cells have it) ...
     table
-        From :func:`read_lines_table`; rows are found by `name`, or by `line` where lines of several studies
-        have the same name.
+        From :func:`read_lines_table`; rows are found by `name`, preceded by the study where lines of several
+        studies have the same name. The lines of a donor's cell types share its row.
     path
         The table's file, for messages.
 
@@ -125,7 +125,10 @@ def with_table(lines: pd.DataFrame, table: pd.DataFrame, path: str) -> pd.DataFr
         If the table names a line that is not there.
     """
     names = lines["name"].fillna("").astype(str)
-    key = names.where(~names.duplicated(keep=False), lines["line"].astype(str))
+    # a name of several studies is told by the study, as in the names of files
+    several = lines["study"].groupby(names).transform("nunique") > 1
+    prefixed = [slug(f"{study}-{name}") for study, name in zip(lines["study"], names, strict=True)]
+    key = names.where((names == "") | ~several, pd.Series(prefixed, index=lines.index))
     problems, warnings = unmatched(table, key[key != ""], path)
     if problems:
         raise UserError(problems)

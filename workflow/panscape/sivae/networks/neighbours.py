@@ -10,6 +10,8 @@ import pandas as pd
 from panscape.log import logger
 from panscape.sivae.networks.read import Collection
 from panscape.sivae.networks.settings import NetworkSettings
+from panscape.sivae.networks.within import COLUMN as WITHIN
+from panscape.sivae.networks.within import kinds_of, of_kind
 
 COLUMNS = ["gene", "model", "rank", "neighbour", "lines", "n", "mean_rank"]
 LINE_COLUMNS = ["gene", "model", "line", "neighbours"]
@@ -37,7 +39,7 @@ def neighbour_tables(
     consensus
         :data:`COLUMNS`: the :data:`TOP` neighbors of each gene by the number of lines that list them among
         the gene's nearest (`lines`, of `n`; a line counts by the fraction of its bins), then by their mean
-        rank in these.
+        rank in these. If lines are divided by cell type, over the lines of each type (`within`).
     by_line
         :data:`LINE_COLUMNS`: the nearest neighbors of the chosen genes in one line, nearest first, joined by
         commas.
@@ -45,16 +47,20 @@ def neighbour_tables(
     place = pd.Index(collection.genes)
     shown = shown_genes(collection, settings, genes)
     tables = [(file.name, file.neighbours()) for file in collection.files]
+    kinds = [(kind, of_kind(collection.lines, kind)) for kind in kinds_of(collection.lines)]
     consensus, by_line = [], []
     for model in settings.models:
         chosen = [(line, table[table["model"] == model]) for line, table in tables]
-        consensus.append(_consensus([table for _, table in chosen], place).assign(model=model))
+        for kind, inside in kinds:
+            members = [table for (_, table), used in zip(chosen, inside, strict=True) if used]
+            consensus.append(_consensus(members, place).assign(model=model, within=kind))
         for line, table in chosen:
             by_line += _of_line(table[table["gene"].isin(shown)], model, line)
     columns = {name: at for at, name in enumerate(shown)}
     rows = pd.DataFrame(by_line, columns=LINE_COLUMNS)
     rows = rows.sort_values("gene", key=lambda names: names.map(columns), kind="stable", ignore_index=True)
-    return pd.concat(consensus, ignore_index=True)[COLUMNS], rows
+    columns_ = COLUMNS if kinds[0][0] == "" else [*COLUMNS, WITHIN]
+    return pd.concat(consensus, ignore_index=True)[columns_], rows
 
 
 def shown_genes(collection: Collection, settings: NetworkSettings, genes: pd.DataFrame) -> list[str]:

@@ -36,7 +36,7 @@ class Phenotype:
     Attributes
     ----------
     name
-        Column of the phenotype.
+        Column of the phenotype, followed by the cell type within which lines are compared, if there is one.
     kind
         ``continuous`` or ``groups``.
     known
@@ -53,6 +53,8 @@ class Phenotype:
         Name of the column with the blocks; empty without.
     adjusted
         Names of the covariates that tests adjust for.
+    column, within
+        Column of the phenotype, and cell type of the lines (empty if lines are not divided by type).
     covariates, linear
         (n, k) their regressors, numbers by their ranks (for ranked networks) and as they are (for maps).
     """
@@ -66,6 +68,8 @@ class Phenotype:
     strata: np.ndarray | None = None
     block: str = ""
     adjusted: tuple[str, ...] = ()
+    column: str = ""
+    within: str = ""
     covariates: np.ndarray = field(default_factory=lambda: np.zeros((0, 0)))
     linear: np.ndarray = field(default_factory=lambda: np.zeros((0, 0)))
 

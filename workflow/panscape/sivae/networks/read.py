@@ -13,8 +13,9 @@ from scipy import sparse
 from panscape.data.elements import read_frame
 from panscape.data.files import open_h5, read_csr, read_tsv
 from panscape.errors import fail
-from panscape.sivae.lines import COPY, HALVES
+from panscape.sivae.bin_names import COPY, HALVES
 from panscape.sivae.networks.lines_table import read_lines_table, with_table
+from panscape.sivae.networks.within import of_kind
 
 MODELS = ("sivae", "pca", "pearson", "corrected")
 EMBEDDED = {"sivae": "bin-", "pca": "pca-"}
@@ -39,7 +40,8 @@ def read_lines(path: str | Path, table: str | None = None) -> pd.DataFrame:
         The user's table of lines, whose columns are joined, see
         :func:`panscape.sivae.networks.lines_table.with_table`; None: phenotypes are mapped columns only.
     """
-    lines = read_tsv(path, dtype={"line": str, "name": str, "study": str, "status": str})
+    text = dict.fromkeys(("line", "name", "within", "study", "status"), str)
+    lines = read_tsv(path, dtype=text)
     return lines if table is None else with_table(lines, read_lines_table(table), table)
 
 
@@ -113,6 +115,12 @@ class Collection:
     lines: pd.DataFrame
     files: tuple[LineFiles, ...]
     genes: np.ndarray
+
+    def of_kind(self, within: str) -> Collection:
+        """Return the lines of a cell type; all lines if they are not divided by type."""
+        inside = np.flatnonzero(of_kind(self.lines, within))
+        lines = self.lines.iloc[inside].reset_index(drop=True)
+        return Collection(lines, tuple(self.files[at] for at in inside), self.genes)
 
     @property
     def names(self) -> list[str]:

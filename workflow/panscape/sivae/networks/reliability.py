@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
+from panscape.sivae.bin_names import is_extra
 from panscape.sivae.networks.read import EMBEDDED, Collection
 from panscape.sivae.networks.settings import NetworkSettings
 from panscape.sivae.networks.similarity import linear_cka, neighbour_jaccard
@@ -17,19 +18,20 @@ COLUMNS = ["line", "model", "source", "parts", "measure", "within", "others", "r
 def check_lines(collection: Collection, settings: NetworkSettings) -> pd.DataFrame:
     """Assess the reliability of each line's network by model, see :func:`reliability`.
 
+    Other lines are those of the same cell type, if lines are divided by type.
+
     Lines with a collapsed siVAE are flagged ``collapsed`` instead.
     """
     tables = []
     for model in settings.models:
-        groups: dict[str, list[int]] = {}
-        for at in range(len(collection.files)):
-            groups.setdefault(collection.parts(at)[1], []).append(at)
-        for source, members in groups.items():
+        groups: dict[tuple[str, str], list[int]] = {}
+        kinds = collection.lines.get("within", pd.Series("", index=collection.lines.index))
+        for at, kind in enumerate(kinds):
+            groups.setdefault((str(kind), collection.parts(at)[1]), []).append(at)
+        for (_, source), members in groups.items():
             tables.append(_check_group(collection, model, source, members, settings).assign(model=model))
     table = pd.concat(tables, ignore_index=True)
-    bad = [
-        file.name for at, file in enumerate(collection.files) if {*file.collapsed()} & {*collection.whole(at)}
-    ]
+    bad = [file.name for file in collection.files if not all(map(is_extra, file.collapsed()))]
     table.loc[table["line"].isin(bad) & (table["model"] == "sivae"), "flag"] = "collapsed"
     place = {name: at for at, name in enumerate(collection.names)}
     order = [table["model"].map(settings.models.index), table["line"].map(place)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from panscape.sivae.networks.phenotype import Phenotype, read_phenotype
 from panscape.sivae.networks.read import EMBEDDED, Collection
 from panscape.sivae.networks.settings import ROLES, NetworkSettings
 from panscape.sivae.networks.similarity import average_bins, edge_jaccard, linear_cka, neighbour_jaccard
+from panscape.sivae.networks.within import comparisons, kinds_of, of_kind
 
 TEST_COLUMNS = [
     "part", "model", "phenotype", "statistic", "value", "null_mean", "null_sd", "null_95", "pvalue", "n",
@@ -48,8 +50,9 @@ def phenotype_columns(config: Mapping[str, Any]) -> list[str]:
         return phenotypes_of_table(read_lines_table(chosen), settings["block"], settings["covariates"])
     if chosen is not None:
         return list(chosen)
+    within = config["sivae"]["within"]
     studies = [study for study in config["studies"] if "sivae" in study.get("use", ("sivae",))]
-    others = {*ROLES, settings["block"], *settings["covariates"]}
+    others = {*ROLES, within, settings["block"], *settings["covariates"]}
     return list(dict.fromkeys(name for study in studies for name in study["obs"] if name not in others))
 
 
@@ -57,6 +60,8 @@ def read_phenotypes(
     lines: pd.DataFrame, columns: Sequence[str], settings: NetworkSettings
 ) -> tuple[list[Phenotype], pd.DataFrame]:
     """Return the usable phenotypes of the lines, and rows with the reasons for the others.
+
+    If lines are divided by cell type, each type has its phenotypes, of the lines of that type only.
 
     Parameters
     ----------
@@ -69,24 +74,27 @@ def read_phenotypes(
     """
     phenotypes, skipped = [], []
     blocks = None if settings.block is None else _column(lines, settings.block)
-    for name in columns:
-        column = _column(lines, name)
-        covariates = [one for one in settings.covariates if one != name]
-        usable = usable_lines(lines, covariates)
+    for one in comparisons(lines, columns):
+        name, covariates = one.label, [other for other in settings.covariates if other != one.column]
+        column = _column(lines, one.column).where(one.inside)
+        usable = usable_lines(lines, covariates) & one.inside
         if lost := int((~usable & column.notna()).sum()):
             logger.warning("phenotype %s: %d lines lack a covariate and are left out", name, lost)
         phenotype, reason = read_phenotype(column, min_lines=settings.min_lines, blocks=blocks, usable=usable)
         if phenotype is not None:
-            phenotype, reason = with_covariates(phenotype, lines, covariates)
+            named = replace(phenotype, name=name, column=one.column, within=one.within)
+            phenotype, reason = with_covariates(named, lines, covariates)
         if phenotype is None:
             logger.warning("phenotype %s is not tested: %s", name, reason)
             skipped.append(skip("phenotype", name, reason, n=int(column.notna().sum())))
         else:
             phenotypes.append(phenotype)
             logger.info("phenotype %s: %s", name, described(phenotype))
-            missing = int(column.isna().sum())
+            missing = int(column[one.inside].isna().sum())
             if missing:
-                logger.warning("phenotype %s: %d of %d lines have no value", name, missing, len(lines))
+                logger.warning(
+                    "phenotype %s: %d of %d lines have no value", name, missing, int(one.inside.sum())
+                )
     return phenotypes, pd.DataFrame(skipped, columns=TEST_COLUMNS)
 
 
@@ -218,7 +226,8 @@ def compare_lines(
     similarity
         line, then one column per line.
     embedding
-        line, axis_1 ... (coordinates), and the phenotypes.
+        line, axis_1 ... (coordinates), within (if lines are divided by cell type; coordinates are then those
+        of the lines of a type), and the phenotypes.
     tests
         See :data:`TEST_COLUMNS`.
     """
@@ -237,11 +246,7 @@ def compare_lines(
     lines = average_bins(result, np.array(owner), len(names))
     similarity = pd.DataFrame(lines, columns=names)
     similarity.insert(0, "line", names)
-    xy, _ = coordinates(lines)
-    embedding = pd.DataFrame(xy, columns=[f"axis_{at + 1}" for at in range(xy.shape[1])])
-    embedding.insert(0, "line", names)
-    present = [name for name in columns if name in collection.lines]
-    embedding = embedding.assign(**{name: collection.lines[name].to_numpy() for name in present})
+    embedding = _embedding(lines, collection.lines, columns)
     rows: list[dict] = []
     phenotypes, skipped = read_phenotypes(collection.lines, columns, settings)
     for phenotype in phenotypes:
@@ -257,6 +262,20 @@ def compare_lines(
         rows += table.assign(part=part, model=model).to_dict("records")
     rows += [row | {"part": part, "model": model} for row in skipped.to_dict("records")]
     return similarity, embedding, tests_table(rows)
+
+
+def _embedding(similarity: np.ndarray, lines: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
+    """Return line, its coordinates and phenotypes; with cell types, coordinates of the lines of each type."""
+    parts = []
+    for kind in kinds_of(lines):
+        at = np.flatnonzero(of_kind(lines, kind))
+        xy, _ = coordinates(similarity[np.ix_(at, at)])
+        names = [f"axis_{axis + 1}" for axis in range(xy.shape[1])]
+        parts.append(pd.DataFrame(xy, columns=names, index=at))
+    table = pd.concat(parts).sort_index()
+    table.insert(0, "line", lines["line"].to_numpy())
+    shown = [name for name in (*lines.columns.intersection(["within"]), *columns) if name in lines]
+    return table.assign(**{name: lines[name].to_numpy() for name in shown})
 
 
 def line_controls(collection: Collection, settings: NetworkSettings) -> dict[str, np.ndarray]:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from panscape import seeds
-from panscape.data.gene_sets import read_gene_sets
+from panscape.data.gene_sets import named_paths, read_gene_sets
 from panscape.sivae.networks.gene_tests import centralities_of, controls_of
 from panscape.sivae.networks.null import adjusted_for, enumerated, null, observed
 from panscape.sivae.networks.phenotype import Phenotype
@@ -24,20 +23,21 @@ RANKINGS = {"raw": "rho", "controlled": "rho_partial"}
 
 
 def library_sets(
-    paths: Sequence[str], genes: Sequence[str] | np.ndarray, mito: bool
+    paths: Sequence[str | Mapping[str, str | None]], genes: Sequence[str] | np.ndarray, mito: bool
 ) -> dict[str, dict[str, list[str]]]:
-    """Return library (name of its file) -> term -> genes; mitochondrial genes are a separate library.
+    """Return library -> term -> genes; mitochondrial genes are a separate library.
 
     Parameters
     ----------
     paths
-        GMT files.
+        GMT files, as in :func:`panscape.data.gene_sets.named_paths`.
     genes
         Names of the genes.
     mito
         Whether to add the mitochondrial genes as a library.
     """
-    libraries = {Path(path).stem: read_gene_sets(path) for path in paths}
+    named = named_paths(paths).items()
+    libraries = {name: read_gene_sets(path) for name, path in named}
     mito_sets = gsea.mito_set(list(genes)) if mito else {}
     return libraries | ({"mitochondrial": mito_sets} if mito_sets else {})
 

@@ -97,7 +97,7 @@ class NetworkSettings(FromMapping):
     fdr: float = 0.05
     min_lines: int = 6
     min_reliability: float = 0.2
-    gene_sets: tuple[str, ...] = ()
+    gene_sets: tuple[str | Mapping[str, str | None], ...] = ()
     mito_set: bool = True
     ranking: str = "signed"
     gsea_sizes: tuple[int, int] = (5, 500)

@@ -13,7 +13,7 @@ from scipy import sparse
 
 from panscape import seeds
 from panscape.data.counts import Counts
-from panscape.data.gene_sets import GeneSets, read_gene_sets, restrict
+from panscape.data.gene_sets import GeneSets, named_paths, read_gene_sets, restrict
 from panscape.errors import fail
 from panscape.log import Progress, logger
 from panscape.stats.aucell import aucell, top_count, weight_blocks
@@ -70,7 +70,9 @@ def shared_genes(counts: Mapping[str, Counts]) -> list[str]:
     return sorted(common)
 
 
-def read_libraries(paths: Sequence[str | Path], genes: Sequence[str], sizes: tuple[int, int]) -> GeneSets:
+def read_libraries(
+    paths: Sequence[str | Path | Mapping[str, str | None]], genes: Sequence[str], sizes: tuple[int, int]
+) -> GeneSets:
     """Read the sets of a range of sizes from GMT files; see `restrict`.
 
     A term in several files is called ``<term> (<file>)`` from the second file on.
@@ -78,7 +80,7 @@ def read_libraries(paths: Sequence[str | Path], genes: Sequence[str], sizes: tup
     Parameters
     ----------
     paths
-        GMT files.
+        GMT files, as in :func:`panscape.data.gene_sets.named_paths`.
     genes
         The genes analysed.
     sizes
@@ -91,8 +93,7 @@ def read_libraries(paths: Sequence[str | Path], genes: Sequence[str], sizes: tup
     """
     terms: list[str] = []
     members, libraries = [], []
-    for path in paths:
-        name = Path(path).stem
+    for name, path in named_paths(paths).items():
         sets = restrict(read_gene_sets(path), genes, library=name, min_size=sizes[0], max_size=sizes[1])
         known = set(terms)
         terms += [f"{term} ({name})" if term in known else term for term in sets.terms]
@@ -112,7 +113,7 @@ def read_libraries(paths: Sequence[str | Path], genes: Sequence[str], sizes: tup
 
 def choose_features(
     counts: Mapping[str, str | Path],
-    gene_sets: Sequence[str | Path],
+    gene_sets: Sequence[str | Path | Mapping[str, str | None]],
     settings: FeatureSettings | Mapping,
     *,
     seed: int,
@@ -214,7 +215,7 @@ def _annotation(study: Counts, name: str) -> pd.DataFrame:
 
 def score_features(
     counts: Mapping[str, str | Path],
-    gene_sets: Sequence[str | Path],
+    gene_sets: Sequence[str | Path | Mapping[str, str | None]],
     table: pd.DataFrame,
     settings: FeatureSettings | Mapping,
 ) -> AnnData:
@@ -228,7 +229,8 @@ def score_features(
     Returns
     -------
     AnnData: obs = cells ``study:barcode`` of all studies with study and the mapped standard columns; var =
-    the chosen sets with the columns of the table; X float32 scores, 0 to 1.
+    the chosen sets with the columns of the table and their `genes`, joined by semicolons; X float32
+    scores, 0 to 1.
     """
     import anndata
 
@@ -251,6 +253,7 @@ def score_features(
     obs = obs[["study", *(column for column in SHARED if column in obs)]]
     var = chosen.drop(columns=["selected", "stratum"], errors="ignore")
     var["group"] = var["group"].astype(int)
+    var["genes"] = [";".join(map(str, sets.genes[row.indices])) for row in member]
     if var[CLASS_COLUMNS].isna().all(axis=None):
         var = var.drop(columns=[*CLASS_COLUMNS, "importance"])
     scores = anndata.AnnData(np.vstack(parts), obs=obs, var=var)

@@ -8,7 +8,7 @@ class Panel {
     this.page = element("section", { id: "gene-page", hidden: true, "aria-live": "polite" });
     this.known = new Set([...Object.keys(data.facts), ...(data.genes ? data.genes.names : [])]);
     const sorted = [...this.known].sort();
-    this.search = element("input", { type: "search", id: "gene-search", list: "gene-names", placeholder: "gene", autocomplete: "off" });
+    this.search = element("input", { type: "search", id: "gene-search", list: "gene-names", placeholder: "gene or cluster", autocomplete: "off" });
     this.list = element("datalist", { id: "gene-names" });
     sorted.forEach((name) => this.list.append(element("option", { value: name })));
     this.lower = new Map(sorted.map((name) => [name.toLowerCase(), name]));
@@ -24,8 +24,17 @@ class Panel {
     const wanted = this.search.value.trim();
     if (!wanted) return;
     const name = this.lower.get(wanted.toLowerCase());
-    this.message.textContent = name ? "" : `No page for ${wanted}: it is none of the ${this.known.size} genes of this report.`;
+    const point = name ? -1 : this.view.map.names.indexOf(wanted);
+    this.message.textContent = name || point >= 0 ? ""
+      : `Nothing is called ${wanted}: it is none of the ${this.known.size} genes of this report, and no ${this.view.map.noun} of this map.`;
     if (name) this.open(name);
+    if (point >= 0) this.view.select([point]);
+  }
+
+  // Genes to begin with: those that change most along pseudotime.
+  first() {
+    const names = Object.keys(this.data.facts).slice(0, 6);
+    return names.length ? [element("p", { className: "note" }, "Open a gene: ", ...this.listed(names), ".")] : [];
   }
 
   link(name) {
@@ -46,17 +55,29 @@ class Panel {
     if (!indices.length) {
       const some = map.names.length < map.total ? `${shown(map.names.length)} of ${shown(map.total)}` : shown(map.total);
       this.about.replaceChildren(element("p", { className: "note",
-        textContent: `${some} ${map.noun}s. Drag to move, draw a box or choose the wheel to zoom, point at a ${map.noun}, click it or draw around some.` }));
+        textContent: `${some} ${map.noun}s. Drag to move, draw a box or choose the wheel to zoom, point at a ${map.noun}, click it or draw around some.` }), ...this.first());
       return;
     }
     const rows = map.columns.map((column) => [column.name, this.summary(column, indices)]);
     const title = indices.length === 1 ? map.names[indices[0]] : `${indices.length} ${map.noun}s`;
     this.about.replaceChildren(element("h3", { textContent: title }), this.table(rows));
+    if (indices.length === 1 && this.view.at === 0) this.about.append(...this.used(indices[0]));
     const pairs = indices.length === 1 && this.data.pairs[map.names[indices[0]]];
     if (pairs && pairs.length && this.view.at === 0) {
       const items = pairs.map(([a, b, r]) => element("li", {}, this.link(a), " – ", this.link(b), ` ${shown(r)}`));
       this.about.append(element("h4", { textContent: "Strongest pairs" }), element("ol", {}, ...items));
     }
+  }
+
+  // The gene networks that a cluster uses most.
+  used(at) {
+    const usage = this.data.usage;
+    if (!usage) return [];
+    const values = usage.titles.map((title, entry) => [title, decoded(usage, entry, this.view.map.names.length)[at]]);
+    const most = values.filter(([, value]) => value > 0).sort((a, b) => b[1] - a[1]).slice(0, 4);
+    if (!most.length) return [];
+    return [element("h4", { textContent: "Gene networks it uses" }),
+      element("ol", {}, ...most.map(([title, value]) => element("li", { textContent: `${title}: ${shown(value)}` })))];
   }
 
   summary(column, indices) {
@@ -91,7 +112,7 @@ class Panel {
     const close = element("button", { type: "button", textContent: "close", className: "close" });
     close.addEventListener("click", () => { this.page.hidden = true; });
     const parts = [element("h3", {}, name, " ", close)];
-    parts.push(...this.along(name, known), ...this.entries(known), ...this.lines(known), ...this.peaks(known));
+    parts.push(...this.along(name, known), ...this.entries(known), ...this.sets(known), ...this.lines(known), ...this.peaks(known));
     if (parts.length === 1) parts.push(element("p", { textContent: "Measured, but in no result of this report." }));
     this.page.replaceChildren(...parts);
     this.page.hidden = false;
@@ -105,7 +126,7 @@ class Panel {
     this.plot = element("div", { className: "curve", role: "img", "aria-label": `${name} along pseudotime` });
     const rate = fdr === null ? "" : `, FDR ${shown(fdr)}`;
     return [element("h4", { textContent: "Along pseudotime" }),
-      element("p", { textContent: `Spearman's ρ ${shown(rho)} over clusters${rate}.` }), this.plot];
+      element("p", { textContent: `Spearman's ρ ${shown(rho)} over clusters${rate}. Line and band: medians and quartiles of tenths of the clusters.` }), this.plot];
   }
 
   // Expression against pseudotime: the same points as the map, and the same selection.
@@ -129,15 +150,33 @@ class Panel {
     for (const axis of [...figure.xaxis, ...figure.yaxis]) {
       axis.axis_label_text_color = axis.major_label_text_color = ink;
     }
+    const band = quartiles(time.values, decoded(this.data.genes, at, time.values.length));
+    figure.varea({ x: band.time, y1: band.low, y2: band.high, fill_color: "#88888855" });
+    figure.line({ x: band.time, y: band.middle, line_color: ink, line_width: 1.5 });
     figure.scatter({ x: { field: "time" }, y: { field: "level" }, source, size: 7, fill_color: { field: "colour" },
       line_color: null, nonselection_fill_alpha: 0.15 });
     Bokeh.Plotting.show(figure, this.plot);
   }
 
   entries(known) {
-    if (!known.entries) return [];
-    const rows = known.entries.map(([title, near]) => [[title], this.listed(near)]);
-    return [element("h4", { textContent: "Gene networks of the dictionary" }), this.table(rows, ["network", "neighbours, strongest first"])];
+    if (!known.entries && !known.place) return [];
+    const made = [element("h4", { textContent: "Gene networks of the dictionary" })];
+    if (known.place) {
+      const [title, kme, confidence] = known.place;
+      const sure = confidence === null ? "" : `, confidence ${shown(confidence)}`;
+      made.push(element("p", { textContent: `Placed in ${title} (correlation with its score ${shown(kme)}${sure}).` }));
+    }
+    if (known.entries) {
+      const rows = known.entries.map(([title, near]) => [[title], this.listed(near)]);
+      made.push(this.table(rows, ["network", "neighbours, strongest first"]));
+    }
+    return made;
+  }
+
+  sets(known) {
+    if (!known.sets) return [];
+    const rows = known.sets.map(([title, said]) => [[title], [said]]);
+    return [element("h4", { textContent: "Gene sets with it" }), this.table(rows, ["set", "what was found"])];
   }
 
   lines(known) {

@@ -51,6 +51,29 @@ function shade(share) {
   return `rgb(${mixed.join(",")})`;
 }
 
+// Medians and quartiles of `values` in tenths of the points, in the order of `time`.
+function quartiles(time, values) {
+  const order = [...time.keys()].filter((at) => Number.isFinite(time[at]) && Number.isFinite(values[at]))
+    .sort((a, b) => time[a] - time[b]);
+  const made = { time: [], low: [], middle: [], high: [] };
+  const parts = Math.max(1, Math.min(10, Math.floor(order.length / 4)));
+  const quantile = (sorted, share) => {
+    const place = share * (sorted.length - 1);
+    const [left, right] = [Math.floor(place), Math.ceil(place)];
+    return sorted[left] + (place - left) * (sorted[right] - sorted[left]);
+  };
+  for (let part = 0; part < parts; part += 1) {
+    const inside = order.slice(Math.floor((part * order.length) / parts), Math.floor(((part + 1) * order.length) / parts));
+    if (!inside.length) continue;
+    const sorted = inside.map((at) => values[at]).sort((a, b) => a - b);
+    made.time.push(time[inside[Math.floor(inside.length / 2)]]);
+    made.low.push(quantile(sorted, 0.25));
+    made.middle.push(quantile(sorted, 0.5));
+    made.high.push(quantile(sorted, 0.75));
+  }
+  return made;
+}
+
 function range(values) {
   let [low, high] = [Infinity, -Infinity];
   for (const value of values) {

@@ -1,0 +1,282 @@
+"""Interactions of labels: how the unsupervised coordinates differ between pairs of classes.
+
+The decoder adds the effects of labels almost linearly, so what a treatment does to one cell type only lies in
+the unsupervised coordinates. When a label is set, they are therefore moved from the training mean of a cell's
+pair of classes (treatment and type) to that of the new pair. The mean of a pair without training cells is
+predicted from the effects on other classes by ridge regression on the classes' mean expression.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+
+from panscape.unicoord.labels import LabelInfo, Layout
+from panscape.unicoord.targets import Targets
+
+MIN_PAIR = 10  # training cells of a pair of classes whose mean counts as measured
+_SHRINK = 5.0  # cells at the prediction in the mean of a measured pair
+_PENALTIES = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 100.0)  # of the mean of the kernel's diagonal
+RIDGE, MEAN, POOLED = "ridge of effects", "mean of effects", "pooled shift"
+
+
+@dataclass(frozen=True)
+class Interaction:
+    """How the unsupervised coordinates depend on the classes of two labels.
+
+    Attributes
+    ----------
+    label
+        The label that is set.
+    context
+        The label whose classes respond differently to it.
+    latent
+        (A, B, k) mean coordinates of each pair of classes; those of pairs without cells are predicted.
+    cells
+        (A, B) training cells of the pairs.
+    scores
+        Effects of each class of `label` on each class of `context`, predicted without this pair: value,
+        class, model (``ridge of effects``, ``mean of effects``, ``pooled shift``), r and mse_share (squared
+        error as a fraction of the squared effect).
+    """
+
+    label: str
+    context: str
+    latent: np.ndarray
+    cells: np.ndarray
+    scores: tuple[dict[str, Any], ...] = ()
+
+
+@dataclass(frozen=True)
+class _Pairs:
+    """Sums over training cells of pairs of classes: expression (A, B, G), latent (A, B, k), cells (A, B)."""
+
+    expression: np.ndarray
+    latent: np.ndarray
+    cells: np.ndarray
+
+    def against(self, value: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """Return means (B, G) and (B, k) of cells with other values, their number, and means of the value."""
+        others = np.arange(len(self.cells)) != value
+        number = self.cells[others].sum(axis=0)
+        weight = np.maximum(number, 1)[:, None]
+        return (
+            self.expression[others].sum(axis=0) / weight,
+            self.latent[others].sum(axis=0) / weight,
+            number,
+            self.expression[value] / np.maximum(self.cells[value], 1)[:, None],
+        )
+
+
+def learn_interactions(
+    layout: Layout, latent: np.ndarray, x: sparse.csr_matrix, targets: Targets
+) -> dict[str, Interaction]:
+    """Learn how the coordinates of training cells depend on pairs of classes.
+
+    Each discrete label is paired with the other discrete label with which it interacts most in the
+    expression, beyond chance; labels without an interaction are left out.
+
+    Parameters
+    ----------
+    layout
+        The labels.
+    latent
+        (n, k) unsupervised coordinates of training cells, encoded with their known labels.
+    x
+        (n, G) their normalised expression.
+    targets
+        Their labels.
+    """
+    square = x.multiply(x).mean(axis=0) - np.square(x.mean(axis=0))
+    variance = float(np.maximum(square, 0).sum())
+    found = {}
+    for label in layout.discrete:
+        best, most = None, 0.0
+        for other in layout.discrete:
+            if other is label or label.name in layout.tables or other.name in layout.tables:
+                continue
+            if _related(layout, label, other):
+                continue
+            pairs = _sums(layout, label, other, latent, x, targets)
+            gain = _beyond_additive(pairs, variance)
+            if gain > most:
+                best, most = (other, pairs), gain
+        if best is not None:
+            found[label.name] = _learned(label, *best)
+    return found
+
+
+def _related(layout: Layout, one: LabelInfo, other: LabelInfo) -> bool:
+    chains = [(parent, child) for parent, (child, _) in layout.tables.items()]
+    return (one.name, other.name) in chains or (other.name, one.name) in chains
+
+
+def _sums(layout: Layout, label: LabelInfo, other: LabelInfo, latent, x, targets: Targets) -> _Pairs:
+    at = [item.name for item in layout.discrete]
+    one, two = (targets.codes[:, at.index(item.name)] for item in (label, other))
+    rows = np.flatnonzero((one >= 0) & (two >= 0))
+    shape = (label.width, other.width)
+    code = one[rows] * other.width + two[rows]
+    member = sparse.csr_matrix((np.ones(len(rows)), (code, rows)), shape=(np.prod(shape), x.shape[0]))
+    number = np.bincount(code, minlength=int(np.prod(shape)))
+    expression = np.asarray((member @ x).todense())
+    return _Pairs(
+        expression.reshape(*shape, -1),
+        (member @ latent.astype(np.float64)).reshape(*shape, -1),
+        number.reshape(shape),
+    )
+
+
+def _beyond_additive(pairs: _Pairs, variance: float) -> float:
+    """Return the sum of squares of the pairs' means around an additive fit, less what noise gives."""
+    number = pairs.cells.ravel()
+    a, b = (part.ravel() for part in np.indices(pairs.cells.shape))
+    kept = number >= MIN_PAIR
+    design = np.hstack([np.eye(pairs.cells.shape[0])[a[kept]], np.eye(pairs.cells.shape[1])[b[kept]]])
+    free = kept.sum() - np.linalg.matrix_rank(design)
+    if free < 1:
+        return 0.0
+    root = np.sqrt(number[kept])[:, None]
+    means = pairs.expression.reshape(len(number), -1)[kept] / number[kept, None] * root
+    vectors, values, _ = np.linalg.svd(design * root, full_matrices=False)
+    fitted = vectors[:, values > 1e-9 * values[0]]
+    rest = means - fitted @ (fitted.T @ means)
+    return float((rest**2).sum() - free * variance)
+
+
+def _learned(label: LabelInfo, other: LabelInfo, pairs: _Pairs) -> Interaction:
+    number = pairs.cells
+    filled = pairs.latent / np.maximum(number, 1)[..., None]
+    measured = number >= MIN_PAIR
+    scores: list[dict[str, Any]] = []
+    original = filled.copy()
+    for value in range(label.width):
+        base, latent, others, own = pairs.against(value)
+        both = measured[value] & (others >= MIN_PAIR)
+        effects, moves = own[both] - base[both], original[value][both] - latent[both]
+        predict = _Ridge(base[both], effects)
+        somewhere = others >= MIN_PAIR
+        guess = latent.copy()
+        guess[somewhere] += predict(base[somewhere], moves)
+        if both.any():
+            guess[both] = latent[both] + predict.without(moves)
+        weight = np.where(both, number[value] / (number[value] + _SHRINK), 0.0)[:, None]
+        alone = measured[value] & ~somewhere
+        filled[value] = np.where(
+            alone[:, None], original[value], weight * original[value] + (1 - weight) * guess
+        )
+        if both.sum() > 1:
+            scores += _scored(label.classes[value], other.classes, both, pairs, value, effects, predict)
+    nowhere = ~measured.any(axis=0)
+    if nowhere.any() and not nowhere.all():
+        filled[:, nowhere] = filled[:, ~nowhere].mean(axis=1, keepdims=True)
+    return Interaction(label.name, other.name, filled.astype(np.float32), number, tuple(scores))
+
+
+class _Ridge:
+    """Ridge regression of effects (K, G) on the states (K, G) of classes; the penalty by leaving one out."""
+
+    def __init__(self, states: np.ndarray, effects: np.ndarray):
+        self.states, n = states, len(states)
+        self.penalty = _PENALTIES[-1]
+        self.scale = 1.0
+        self.inverse: np.ndarray = np.zeros((n, n))
+        self.hat: np.ndarray = np.full((n, n), 1 / max(n, 1))
+        if n < 3:  # the mean of the effects
+            return
+        centred = states - states.mean(axis=0)
+        kernel = centred @ centred.T
+        self.scale = max(float(np.trace(kernel)) / n, 1e-12)
+        kernel /= self.scale
+        errors = []
+        for penalty in _PENALTIES:
+            self._solve(kernel, penalty)
+            errors.append(((effects - self.without(effects)) ** 2).sum())
+        self.penalty = _PENALTIES[int(np.argmin(errors))]
+        self._solve(kernel, self.penalty)
+
+    def _solve(self, kernel: np.ndarray, penalty: float) -> None:
+        n = len(kernel)
+        self.inverse = np.linalg.inv(kernel + penalty * np.eye(n))
+        self.hat = kernel @ self.inverse + 1 / n
+
+    def without(self, effects: np.ndarray) -> np.ndarray:
+        """Return the prediction of each class from the other classes (exact)."""
+        if len(effects) < 2:
+            return np.zeros_like(effects)
+        left = 1 - np.diag(self.hat)[:, None]
+        return effects - (effects - self.hat @ effects) / np.maximum(left, 1e-9)
+
+    def __call__(self, states: np.ndarray, effects: np.ndarray) -> np.ndarray:
+        if not len(self.states):
+            return np.zeros((len(states), effects.shape[1]))
+        mean = self.states.mean(axis=0)
+        near = (states - mean) @ (self.states - mean).T / self.scale
+        average = effects.mean(axis=0)
+        return average + near @ (self.inverse @ (effects - average))
+
+
+def _scored(
+    value: str, classes: tuple[str, ...], both: np.ndarray, pairs: _Pairs, at: int, effects, predict: _Ridge
+) -> Iterator[dict[str, Any]]:
+    """Yield the scores of effects that were predicted without the class they are on."""
+    count = len(effects)
+    mean = (effects.sum(axis=0) - effects) / (count - 1)
+    own, rest = pairs.expression[at][both], pairs.expression[:, both].sum(axis=0)
+    number, total = pairs.cells[at][both][:, None], pairs.cells[:, both].sum(axis=0)[:, None]
+    rest, left = rest - own, total - number
+    pooled = (own.sum(axis=0) - own) / (number.sum() - number) - (rest.sum(axis=0) - rest) / (
+        left.sum() - left
+    )
+    guesses = {RIDGE: predict.without(effects), MEAN: mean, POOLED: pooled}
+    for row, name in enumerate(np.flatnonzero(both)):
+        for model, guess in guesses.items():
+            r, error = agreement(guess[row], effects[row])
+            yield {"value": value, "class": classes[name], "model": model, "r": r, "mse_share": error}
+
+
+def agreement(predicted: np.ndarray, true: np.ndarray) -> tuple[float, float]:
+    """Return Pearson's r of two changes (G,) and the squared error as a fraction of the squared true change.
+
+    r is 0 if one of them is the same for all genes.
+
+    Examples
+    --------
+    >>> agreement(np.array([1.0, 0.0, -1.0]), np.array([2.0, 0.0, -2.0]))
+    (1.0, 0.25)
+    """
+    size = float((true**2).sum())
+    varies = np.ptp(predicted) > 0 and np.ptp(true) > 0
+    r = float(np.corrcoef(predicted, true)[0, 1]) if varies else 0.0
+    return round(r, 6), round(float(((predicted - true) ** 2).sum()) / max(size, 1e-12), 6)
+
+
+def moved(
+    layout: Layout, interactions: Mapping[str, Interaction], now: np.ndarray, then: np.ndarray
+) -> np.ndarray | float:
+    """Return by how much the unsupervised coordinates move when labels change (n, k), or 0.0.
+
+    Parameters
+    ----------
+    layout
+        The labels.
+    interactions
+        Label -> its interaction.
+    now, then
+        (n, labels) codes before and after; classes may be mixed.
+    """
+    change: np.ndarray | float = 0.0
+    walk = now.copy()
+    for label in layout.discrete:
+        part = layout.part(label.name)
+        step = then[:, part] - walk[:, part]
+        if label.name in interactions and step.any():
+            interaction = interactions[label.name]
+            context = walk[:, layout.part(interaction.context)].argmax(axis=1)
+            change = change + np.einsum("na,nak->nk", step, interaction.latent.transpose(1, 0, 2)[context])
+        walk[:, part] = then[:, part]
+    return change
