@@ -14,8 +14,8 @@ from panscape.sivae.networks.edges import associate_edges, associate_sets
 from panscape.sivae.networks.effects import effects
 from panscape.sivae.networks.ends import end_lines
 from panscape.sivae.networks.phenotype import read_phenotype
-from panscape.sivae.networks.run import described, read_phenotypes, undecidable
 from panscape.sivae.networks.settings import NetworkSettings
+from panscape.sivae.networks.tested import described, read_phenotypes, undecidable
 
 PAIRS = pd.Series(np.repeat(list("abcde"), 2), name="donor")
 SWAPS = pd.Series(["untreated", "treated"] * 5, name="treatment")

@@ -10,8 +10,9 @@ from panscape.config.lines_table import check_table
 from panscape.errors import UserError
 from panscape.sivae.networks.lines_table import read_lines_table, unmatched, with_table
 from panscape.sivae.networks.read import read_lines
-from panscape.sivae.networks.run import phenotype_columns, read_phenotypes
+from panscape.sivae.networks.run import phenotype_columns
 from panscape.sivae.networks.settings import NetworkSettings
+from panscape.sivae.networks.tested import read_phenotypes
 
 LINES = pd.DataFrame({
     "line": ["d-1", "d-2", "d-3", np.nan], "name": ["d 1", "d 2", "d 3", np.nan], "study": "s", "depth": 9.0,

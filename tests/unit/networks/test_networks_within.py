@@ -29,8 +29,9 @@ from panscape.sivae.networks.neighbours import neighbour_tables
 from panscape.sivae.networks.phenotype import read_phenotype
 from panscape.sivae.networks.read import Collection, read_collection, read_lines
 from panscape.sivae.networks.reliability import check_lines
-from panscape.sivae.networks.run import compare_lines, kernel_names, read_phenotypes
+from panscape.sivae.networks.run import compare_lines, kernel_names
 from panscape.sivae.networks.settings import NetworkSettings
+from panscape.sivae.networks.tested import read_phenotypes
 
 DONORS = pd.DataFrame({
     "donor": np.repeat(["d1", "d2"], 60), "type": np.tile(np.repeat(["T cell", "B"], [40, 20]), 2),

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from scipy import sparse
 
 from panscape import seeds
-from panscape.training.optimiser import AdamW
+
+if TYPE_CHECKING:
+    from panscape.training.optimiser import AdamW
 
 
 def generator(seed: int, *names: str | int) -> torch.Generator:

@@ -13,9 +13,9 @@ from panscape.sivae.networks.edge_groups import GROUP_COLUMNS, group_edges
 from panscape.sivae.networks.edge_table import edge_table
 from panscape.sivae.networks.edges import EDGE_COLUMNS, SET_COLUMNS, associate_edges, associate_sets
 from panscape.sivae.networks.read import Collection
-from panscape.sivae.networks.run import read_phenotypes, skip, tests_table, undecidable
 from panscape.sivae.networks.set_tests import NO_MITO, library_sets
 from panscape.sivae.networks.settings import NetworkSettings
+from panscape.sivae.networks.tested import read_phenotypes, skip, tests_table, undecidable
 from panscape.stats import gsea
 
 

@@ -12,9 +12,9 @@ from panscape.sivae.networks.centrality import associate_genes
 from panscape.sivae.networks.gene_tests import centralities_of, controls_of
 from panscape.sivae.networks.phenotype import Phenotype
 from panscape.sivae.networks.read import Collection
-from panscape.sivae.networks.run import read_phenotypes
 from panscape.sivae.networks.set_tests import library_sets
 from panscape.sivae.networks.settings import NetworkSettings
+from panscape.sivae.networks.tested import read_phenotypes
 from panscape.stats.adjusted import rank_of, room_for_controls
 from panscape.stats.slopes import Slopes, slopes
 

@@ -9,9 +9,9 @@ import pandas as pd
 
 from panscape.sivae.networks.phenotype import Phenotype
 from panscape.sivae.networks.read import Collection
-from panscape.sivae.networks.run import read_phenotypes
 from panscape.sivae.networks.set_tests import figure_genes, library_sets
 from panscape.sivae.networks.settings import NetworkSettings
+from panscape.sivae.networks.tested import read_phenotypes
 
 COLUMNS = [
     "set",

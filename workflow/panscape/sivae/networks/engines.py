@@ -12,8 +12,8 @@ from panscape.sivae.networks.centrality import BELOW, LEVEL
 from panscape.sivae.networks.gene_tests import centralities_of, controls_of
 from panscape.sivae.networks.power import power
 from panscape.sivae.networks.read import Collection
-from panscape.sivae.networks.run import read_phenotypes
 from panscape.sivae.networks.settings import NetworkSettings
+from panscape.sivae.networks.tested import read_phenotypes
 from panscape.sivae.networks.within import kinds_of, of_kind
 from panscape.stats.ranks import centred_ranks, spearman_rows
 

@@ -12,8 +12,8 @@ from panscape.log import logger
 from panscape.sivae.networks import centrality as centrality_module
 from panscape.sivae.networks.confounding import confounding_rows
 from panscape.sivae.networks.read import Collection
-from panscape.sivae.networks.run import design_row, read_phenotypes, skip, tests_table, undecidable
 from panscape.sivae.networks.settings import NetworkSettings
+from panscape.sivae.networks.tested import design_row, read_phenotypes, skip, tests_table, undecidable
 
 
 def controls_of(collection: Collection, model: str) -> dict[str, np.ndarray]:

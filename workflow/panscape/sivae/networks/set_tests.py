@@ -13,8 +13,8 @@ from panscape.sivae.networks.gene_tests import centralities_of, controls_of
 from panscape.sivae.networks.null import adjusted_for, enumerated, null, observed
 from panscape.sivae.networks.phenotype import Phenotype
 from panscape.sivae.networks.read import Collection
-from panscape.sivae.networks.run import read_phenotypes, skip, tests_table
 from panscape.sivae.networks.settings import NetworkSettings
+from panscape.sivae.networks.tested import read_phenotypes, skip, tests_table
 from panscape.stats import gsea
 
 NO_MITO = "no gene analysed starts with MT- (see preprocess.exclude_genes)"
