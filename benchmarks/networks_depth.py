@@ -80,7 +80,9 @@ def centralities(prepared: list[Expression], model: str, seed: int, steps: float
     return np.nan_to_num(np.stack([one.centrality() for one in read_models(task)], axis=1))
 
 
-def called(study: DonorsStudy, values: dict[str, np.ndarray], controls: list[str]) -> np.ndarray:
+def called(
+    study: DonorsStudy, values: dict[str, np.ndarray], controls: list[str], fraction: float
+) -> np.ndarray:
     """Return (G,) bool: genes whose connectivity follows the trait, with centrality and its controls."""
     phenotype, reason = read_phenotype(study.samples["trait"].rename("trait"))
     assert phenotype is not None, reason
@@ -90,7 +92,13 @@ def called(study: DonorsStudy, values: dict[str, np.ndarray], controls: list[str
         "n_cells": np.full(len(depth), study.settings.cells),
     }
     genes, _ = associate_genes(
-        values["centrality"], phenotype, given, study.genes["gene"], use=controls, permutations=0
+        values["centrality"],
+        phenotype,
+        given,
+        study.genes["gene"],
+        use=controls,
+        permutations=0,
+        fraction=fraction,
     )
     return (genes["call"] == "connectivity").to_numpy()
 
@@ -102,7 +110,14 @@ def counted(study: DonorsStudy, found: np.ndarray) -> dict[str, int]:
     return {role: int(by_role[role]) for role in roles} | {"others": int(by_role.drop(list(roles)).sum())}
 
 
-def run(settings: DonorsSettings, models: list[str], thinnings: int, seed: int, controls: list[str]) -> dict:
+def run(
+    settings: DonorsSettings,
+    models: list[str],
+    thinnings: int,
+    seed: int,
+    controls: list[str],
+    fraction: float,
+) -> dict:
     """Return the called genes by role of one simulated study, of every engine and of their verdict."""
     study, spent = donors_study(settings, seed), dict.fromkeys(models, 0.0)
     sums: dict[str, dict[str, np.ndarray]] = {model: {} for model in models}
@@ -118,7 +133,7 @@ def run(settings: DonorsSettings, models: list[str], thinnings: int, seed: int, 
             spent[model] += time.process_time() - begin
             for name, value in values.items():
                 sums[model][name] = sums[model].get(name, 0.0) + value / max(thinnings, 1)
-    found = {model: called(study, sums[model], controls) for model in models}
+    found = {model: called(study, sums[model], controls, fraction) for model in models}
     result = {model: counted(study, genes) for model, genes in found.items()}
     if len(models) > 1:
         result["verdict"] = counted(study, np.sum(list(found.values()), axis=0) >= CONFIRMED)
@@ -138,6 +153,7 @@ def main() -> None:
     parser.add_argument("--depth", type=float, default=3000)
     parser.add_argument("--rho", type=float, default=0.99)
     parser.add_argument("--controls", nargs="+", default=["mean"])
+    parser.add_argument("--fraction", type=float, default=1.0, help="networks.central_fraction")
     given = parser.parse_args()
     settings = DonorsSettings(
         donors=given.donors, cells=given.cells, depth=given.depth, depth_rho=given.rho, n_genes=600
@@ -147,7 +163,7 @@ def main() -> None:
     for count in given.thinnings:
         rows = []
         for seed in given.seeds:
-            rows.append(run(settings, models, count, seed, given.controls))
+            rows.append(run(settings, models, count, seed, given.controls, given.fraction))
             print(count, seed, json.dumps(rows[-1]), flush=True)
         called_ = {name: pd.DataFrame([row["called"][name] for row in rows]) for name in rows[0]["called"]}
         means[count] = {name: table.mean().round(2).to_dict() for name, table in called_.items()}

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from panscape.sivae.networks.centrality import BELOW, associate_genes
+from panscape.sivae.networks.centrality import BELOW, associate_genes, central_genes
 from panscape.sivae.networks.phenotype import read_phenotype
 from panscape.stats.adjusted import Adjusted
 from panscape.stats.rank_tests import rank_sum, spearman_pvalue
@@ -208,3 +208,34 @@ def test_kinds_of_phenotypes():
     assert result.groups == ("control", "case") and result.n == 6 and result.two
     three = phenotype_of(list("aabbcc"))
     assert three.kind == "groups" and three.many == 3 and not three.two
+
+
+def test_only_the_central_genes_are_tested_together():
+    rng = np.random.default_rng(2)
+    x = rng.normal(size=(60, 14)) * 0.1 + np.linspace(0, 1, 60)[:, None]
+    y = np.arange(14.0)
+    x[50] += 0.05 * y  # a central gene and a peripheral one that follow the phenotype
+    x[2] += 0.05 * y
+    settings = {"permutations": 50, "rng": np.random.default_rng(0)}
+    every, _ = associate_genes(x, phenotype_of(y), {}, range(60), **settings)
+    settings["rng"] = np.random.default_rng(0)
+    half, null = associate_genes(x, phenotype_of(y), {}, range(60), fraction=0.5, **settings)
+    kept = central_genes(x, 0.5)
+    assert kept.sum() == 30 and (np.flatnonzero(kept) >= 20).all()
+    pd.testing.assert_series_equal(half["pvalue"], every["pvalue"])
+    assert half.loc[~kept, "fdr"].isna().all() and half.loc[~kept, "fdr_partial"].isna().all()
+    expected = stats.false_discovery_control(every.loc[kept, "pvalue"])
+    np.testing.assert_allclose(half.loc[kept, "fdr"], expected)
+    assert every["call"][2] == "connectivity" == half["call"][50] and half["call"][2] == ""
+    found = null.set_index("statistic").loc["genes found", "value"]
+    assert found == (half["fdr"] < 0.05).sum()
+
+
+def test_selecting_by_the_mean_leaves_p_values_uniform():
+    rng, small = np.random.default_rng(5), []
+    for _ in range(60):
+        x = rng.gamma(1.0, size=(40, 12))
+        y = phenotype_of(rng.normal(size=12))
+        table, _ = associate_genes(x, y, {}, range(40), permutations=0)
+        small.append(table.loc[central_genes(x, 0.5), "pvalue"] < 0.05)
+    assert 0.03 < np.mean(small) < 0.07

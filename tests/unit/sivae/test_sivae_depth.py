@@ -111,13 +111,13 @@ def deep_and_shallow(tmp_path, rng):
 
 
 def test_what_cannot_be_thinned_is_modelled_once():
-    tables = {"s": cells_of(a=1000.0, b=4000.0)}
+    tables, twice = {"s": cells_of(a=1000.0, b=4000.0)}, replace(SETTINGS, thinnings=2)
     counts = {
         what: len(plan_lines(tables, settings, 0, logged=logged).cells)
         for what, settings, logged in (
-            ("thinned", SETTINGS, ()),
-            ("logged", SETTINGS, ("s",)),
-            ("as they are", replace(SETTINGS, equal_depth=False), ()),
+            ("thinned", twice, ()),
+            ("logged", twice, ("s",)),
+            ("as they are", replace(twice, equal_depth=False), ()),
         )
     }
     assert counts["thinned"] == 2 * counts["logged"] == 2 * counts["as they are"]

@@ -243,7 +243,7 @@ def test_labels_that_are_regressed_out_are_strata_of_the_counts():
 
 def test_halves_and_further_thinnings_have_fewer_steps(tmp_path, study):
     path, obs, genes = study
-    plan = plan_lines({"s": obs}, LineSettings(bin_cells=40, min_cells=10, models_per_job=16), 0)
+    plan = plan_lines({"s": obs}, LineSettings(bin_cells=40, min_cells=10, thinnings=2), 0)
     cells = job_cells(plan.lines, plan.cells, "job-0")
     settings = TINY | {"patience": 0, "n_steps": [0, 0, 30], "extra_steps": 0.2}
     train_job(cells, {"s": path}, genes, tmp_path / "job", settings, 0, checkpoint=tmp_path / "saved")

@@ -65,7 +65,7 @@ class LineSettings(FromMapping):
     halves: bool = True
     equal_depth: bool = True
     min_depth: int | None = None
-    thinnings: int = 2
+    thinnings: int = 1
     extra_steps: float = 0.33
     models_per_job: int = 16
     labels: str | None = "cell_type"

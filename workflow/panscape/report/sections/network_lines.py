@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import pandas as pd
 
 from panscape.report.blocks import Block, Paragraph, table
@@ -71,3 +74,9 @@ def reliability_flags(results: Results) -> list[Block]:
                 Paragraph(text.format(shown), "warning" if flag in ("unreliable", "collapsed") else "note")
             )
     return blocks
+
+
+def tested_genes(used: Mapping[str, Any]) -> str:
+    """Return the words on the genes that were tested; empty if all were."""
+    fraction = float(used.get("central_fraction", 1))
+    return f" among the {100 * fraction:g} % of highest mean centrality" if fraction < 1 else ""

@@ -16,6 +16,7 @@ from panscape.report.sections.network_lines import (
     networks_of,
     reliability_flags,
     tested_designs,
+    tested_genes,
     within_types,
 )
 from panscape.report.sections.sivae import LINES, bin_cells
@@ -257,7 +258,7 @@ def _methods(results: Results) -> list[str]:
         sentences.append(
             "Each gene's centrality, averaged over a line's bins, was correlated with the phenotype over "
             f"lines (Spearman; rank-sum test for two groups){also}, at a false discovery rate of "
-            f"{fixed(used.get('fdr', 0.05), 2)} (Benjamini and Hochberg)."
+            f"{fixed(used.get('fdr', 0.05), 2)} (Benjamini and Hochberg){tested_genes(used)}."
         )
     if used.get("block"):
         sentences.append(
@@ -288,6 +289,7 @@ SECTION = Section(
         "kornblith2019cka",
         "anderson2001permanova",
         "freedman1983residuals",
+        "bourgon2010filtering",
         "subramanian2005gsea",
         "benjamini1995fdr",
     ),

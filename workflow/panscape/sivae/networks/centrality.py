@@ -35,6 +35,7 @@ def associate_genes(
     permutations: int = 1000,
     rng: np.random.Generator | None = None,
     fdr: float = 0.05,
+    fraction: float = 1.0,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Test every gene's centrality against the phenotype across lines, without and with controls.
 
@@ -61,6 +62,9 @@ def associate_genes(
         Random number generator of the permutations.
     fdr
         False discovery rate of the discoveries.
+    fraction
+        Fraction of the genes, those of highest mean centrality, that are tested, see :func:`central_genes`;
+        `fdr` of the others is missing.
 
     Returns
     -------
@@ -78,6 +82,7 @@ def associate_genes(
     raw = adjusted_for(phenotype, x)
     partial = adjusted_for(phenotype, x, [given[name] for name in names], names)
     rng = rng or np.random.default_rng(0)
+    kept = central_genes(x, fraction)
     table = pd.DataFrame({"gene": list(genes), "phenotype": phenotype.name})
     rows = []
     for tail, test, what in (("", raw, "genes found"), ("_partial", partial, "genes found, controlled")):
@@ -85,8 +90,8 @@ def associate_genes(
         # with too few lines for any control both tests are the same
         p = pvalues(test, phenotype, rho, x)
         table[f"rho{tail}"], table[f"pvalue{tail}"] = rho, p
-        table[f"fdr{tail}"] = benjamini_hochberg(p)
-        permuted, counts, below = _permute(rho, test, phenotype, permutations, rng, fdr)
+        table[f"fdr{tail}"] = benjamini_hochberg(np.where(kept, p, np.nan))
+        permuted, counts, below = _permute(rho, test, phenotype, permutations, rng, fdr, kept)
         table[f"pvalue{tail}_permuted"] = permuted
         called = int((table[f"fdr{tail}"] < fdr).sum())
         labels = {"phenotype": phenotype.name, "n": phenotype.n}
@@ -103,9 +108,32 @@ def associate_genes(
     table["high"] = _high(x, phenotype)
     table["centrality"] = x.mean(axis=1)
     both = table[["rho", "rho_partial"]].to_numpy().T, table[["fdr", "fdr_partial"]].to_numpy().T
-    kept = connected(both[0], both[1], fdr)
-    table["call"] = np.where(kept, "connectivity", np.where(table["fdr"] < fdr, "with expression", ""))
+    connects = connected(both[0], both[1], fdr)
+    table["call"] = np.where(connects, "connectivity", np.where(table["fdr"] < fdr, "with expression", ""))
     return table[[name for name in COLUMNS if name != "model"]], pd.DataFrame(rows)
+
+
+def central_genes(values: np.ndarray, fraction: float) -> np.ndarray:
+    """Return (G,) bool: the given fraction of genes, those of highest mean over the units.
+
+    Genes without connections in any line cannot change them, and would cost power as tests. The mean does not
+    depend on the order of the units, so that selecting by it leaves p-values as they are (independent
+    filtering, Bourgon, Gentleman and Huber 2010).
+
+    Parameters
+    ----------
+    values
+        (G, n).
+    fraction
+        Above 0, at most 1.
+
+    Examples
+    --------
+    >>> central_genes(np.array([[0.1, 0.2], [0.5, 0.7], [0.4, 0.3], [0.0, 0.0]]), 0.5)
+    array([False,  True,  True, False])
+    """
+    means = values.mean(axis=1)
+    return means >= np.quantile(means, 1 - fraction) if len(means) else np.zeros(0, dtype=bool)
 
 
 def connected(rho: Sequence[np.ndarray], adjusted: Sequence[np.ndarray], fdr: float) -> np.ndarray:
@@ -136,13 +164,14 @@ def _permute(
     permutations: int,
     rng: np.random.Generator,
     fdr: float,
+    kept: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return permutation p of each gene; per permutation the discoveries and the fraction of small p."""
     above, counts, below = np.zeros(len(rho)), [np.zeros(0, int)], [np.zeros(0)]
     for null in null_blocks(test, phenotype, permutations, rng):
         above += (np.abs(null) >= np.abs(rho)[:, None] - 1e-9).sum(axis=1)
         p = pvalues(test, phenotype, null)
-        counts.append((benjamini_hochberg(p) < fdr).sum(axis=0))
+        counts.append((benjamini_hochberg(p[kept]) < fdr).sum(axis=0))
         below.append((p < LEVEL).sum(axis=0) / np.maximum(np.isfinite(p).sum(axis=0), 1))
     found = np.concatenate(counts)
     permuted = np.where(np.isfinite(rho), (1 + above) / (1 + len(found)), np.nan)

@@ -84,6 +84,7 @@ def engine_table(
                 use=settings.controls,
                 fdr=settings.fdr,
                 rng=rng,
+                fraction=settings.central_fraction,
             )
             labels = {"phenotype": phenotype.name, "model": model, "n": phenotype.n, "power": strength}
             rows.append(labels | tested | fixed[phenotype.within][model])

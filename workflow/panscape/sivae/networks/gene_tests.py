@@ -97,6 +97,7 @@ def gene_tables(
                 permutations=settings.permutations,
                 rng=seeds.stream(seed, "networks", "genes", model, phenotype.name),
                 fdr=settings.fdr,
+                fraction=settings.central_fraction,
             )
             tables.append(table.assign(model=model).sort_values(["pvalue", "gene"], kind="stable"))
             reason = undecidable(phenotype, settings.fdr)

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from panscape.sivae.networks.centrality import connected
+from panscape.sivae.networks.centrality import central_genes, connected
 from panscape.sivae.networks.null import adjusted_for, observed, pvalues
 from panscape.sivae.networks.phenotype import Phenotype
 from panscape.stats.fdr import benjamini_hochberg
@@ -26,6 +26,7 @@ def power(
     use: Sequence[str],
     fdr: float,
     rng: np.random.Generator,
+    fraction: float = 1.0,
 ) -> float:
     """Return the fraction of planted genes that are called, from the lines' own centralities.
 
@@ -45,6 +46,9 @@ def power(
         False discovery rate at which genes are called.
     rng
         Random number generator of permutations and genes.
+    fraction
+        Fraction of the genes that are tested, see
+        :func:`panscape.sivae.networks.centrality.central_genes`.
 
     Returns
     -------
@@ -61,17 +65,23 @@ def power(
         place = (labels - labels.min()) / max(np.ptp(labels), 1e-300)
         changed = values.copy()
         changed[planted] *= 1 - LOST * place
-        called = _called(changed, replace(phenotype, values=labels), given, names, fdr)
+        called = _called(changed, replace(phenotype, values=labels), given, names, fdr, fraction)
         found.append(called[planted].mean())
     return float(np.mean(found)) if found else float("nan")
 
 
 def _called(
-    values: np.ndarray, phenotype: Phenotype, controls: Sequence[np.ndarray], names: Sequence[str], fdr: float
+    values: np.ndarray,
+    phenotype: Phenotype,
+    controls: Sequence[np.ndarray],
+    names: Sequence[str],
+    fdr: float,
+    fraction: float,
 ) -> np.ndarray:
     """Return (G,) bool: genes that pass the test without and with controls, with the same sign."""
-    rho, adjusted = [], []
+    rho, adjusted, kept = [], [], central_genes(values, fraction)
     for test in (adjusted_for(phenotype, values), adjusted_for(phenotype, values, controls, names)):
         rho.append(observed(test, phenotype))
-        adjusted.append(benjamini_hochberg(pvalues(test, phenotype, rho[-1], values)))
+        p = pvalues(test, phenotype, rho[-1], values)
+        adjusted.append(benjamini_hochberg(np.where(kept, p, np.nan)))
     return connected(rho, adjusted, fdr)

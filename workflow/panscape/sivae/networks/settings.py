@@ -20,7 +20,7 @@ _LINES = ("phenotypes", "block", "covariates", "min_lines", "permutations", "eng
 RULE_KEYS: Mapping[str, tuple[str, ...]] = {
     "compare_lines": (*_LINES, "controls", "kernels", "wl_iterations", "genes", "central_top"),
     "check_lines": ("engines", "min_reliability"),
-    "associate_genes": (*_LINES, "controls", "centrality", "fdr"),
+    "associate_genes": (*_LINES, "controls", "centrality", "central_fraction", "fdr"),
     "rank_sets": (
         *_LINES, "controls", "centrality", "fdr", "gene_sets", "mito_set", "ranking", "gsea_sizes",
         "gsea_permutations",
@@ -32,7 +32,8 @@ RULE_KEYS: Mapping[str, tuple[str, ...]] = {
     "list_neighbours": ("engines", "show_genes"),
     "measure_effects": (*_LINES, "controls", "centrality", "fdr", "gene_sets", "mito_set", "gsea_sizes"),
     "judge_engines": (
-        "phenotypes", "block", "covariates", "min_lines", "engines", "controls", "centrality", "fdr",
+        "phenotypes", "block", "covariates", "min_lines", "engines", "controls", "centrality",
+        "central_fraction", "fdr",
     ),
     "compare_ends": (
         "phenotypes", "block", "covariates", "min_lines", "engines", "gene_sets", "mito_set", "figure_set",
@@ -65,6 +66,8 @@ class NetworkSettings(FromMapping):
         Engines whose networks are tested; siVAE's are whether listed or not.
     centrality
         ``"all"`` cells or ``"heldout"``.
+    central_fraction
+        Fraction of the genes, those of highest mean centrality, that are tested.
     controls, permutations, fdr, min_lines, min_reliability
         Settings of the tests.
     gene_sets, mito_set, ranking, gsea_sizes, gsea_permutations
@@ -92,6 +95,7 @@ class NetworkSettings(FromMapping):
     central_top: int = 100
     engines: tuple[str, ...] = ("sivae", "pca", "pearson", "corrected")
     centrality: str = "all"
+    central_fraction: float = 1.0
     controls: tuple[str, ...] = ("mean",)
     permutations: int = 1000
     fdr: float = 0.05
