@@ -130,7 +130,7 @@ def check(files, parts, **settings):
         file.name = name
     collection = SimpleNamespace(
         files=list(files.values()), names=list(files), genes=np.array(GENES), parts=lambda at: parts[at],
-        whole=lambda at: ["0"],
+        whole=lambda at: ["0"], lines=pd.DataFrame({"line": list(files)}),
     )  # fmt: skip
     engines = ("pca", "pearson")
     return check_lines(collection, NetworkSettings(engines=engines, **settings))
