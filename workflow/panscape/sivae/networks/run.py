@@ -41,7 +41,7 @@ def phenotype_columns(config: Mapping[str, Any]) -> list[str]:
         return phenotypes_of_table(read_lines_table(chosen), settings["block"], settings["covariates"])
     if chosen is not None:
         return list(chosen)
-    within = config["sivae"]["within"]
+    within = config.get("sivae", {}).get("within")
     studies = [study for study in config["studies"] if "sivae" in study.get("use", ("sivae",))]
     others = {*ROLES, within, settings["block"], *settings["covariates"]}
     return list(dict.fromkeys(name for study in studies for name in study["obs"] if name not in others))
