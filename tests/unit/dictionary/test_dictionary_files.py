@@ -14,6 +14,7 @@ from panscape.coscape.dictionary.settings import DictionarySettings
 from panscape.coscape.dictionary.stack import make_stack
 from panscape.coscape.dictionary.write import SavedDictionary, dictionary_to_anndata, read_dictionary
 from panscape.coscape.landscape.combine import Combined
+from panscape.coscape.overlap.curves import overlap_curves
 from panscape.coscape.overlap.scores import overlap_table, supported_edges
 from panscape.coscape.overlap.targets import (
     all_cells_graph,
@@ -257,8 +258,9 @@ def test_baselines_of_single_resolutions(written, caplog):
     network = Network("known", [(main.genes[a], main.genes[b]) for a, b in main.edges[:40]], 40, 0, 0)
     scores = overlap_table(again, [network], saved.genes, rewirings=20)
     edges = supported_edges(again, [network], saved.genes, main="panclusters")
-    figures = dict(draw_overlap(scores, edges, min_networks=1))
-    assert list(figures) == ["zscores", "supported-edges"]
+    curves = overlap_curves(again, [network], saved.genes, rewirings=20)
+    figures = dict(draw_overlap(scores, curves, edges, min_networks=1))
+    assert list(figures) == ["zscores", "curves", "supported-edges"]
 
 
 def test_left_out_study_is_projected():

@@ -41,7 +41,7 @@ def test_every_study_has_a_panel_with_its_intervals(view):
 
 
 def test_without_intervals_it_is_not_drawn_and_says_why(view):
-    none = pd.DataFrame({"statistic": [], "value": [], "rho": []})
+    none = pd.DataFrame({"statistic": [], "value": [], "rho": [], "fdr": []})
     assert "pseudotime-intervals" not in not_drawable(view, [], none, none, none)
     bare = View(view.obs.drop(columns=["pseudotime_low", "pseudotime_high"]), view.xy)
     assert not_drawable(bare, [], none, none, none)["pseudotime-intervals"] == NO_INTERVALS
