@@ -11,7 +11,8 @@ from panscape.training import gpu_lock
 from panscape.training.device import choose_device
 
 HOLD = """
-import runpy, sys
+import pathlib, runpy, sys
+sys.path.insert(0, str(pathlib.Path(sys.argv[1]).parents[2]))
 claim = runpy.run_path(sys.argv[1])["claim"]  # by its path: PyTorch, which it does not need, takes seconds
 print(claim(["a", "b"], sys.argv[2]), claim(["a", "b"], sys.argv[2]), flush=True)
 sys.stdin.read()

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
+from panscape.stats.singular import singular
 from panscape.unicoord.labels import LabelInfo, Layout
 from panscape.unicoord.targets import Targets
 
@@ -137,13 +138,15 @@ def _beyond_additive(pairs: _Pairs, variance: float) -> float:
     a, b = (part.ravel() for part in np.indices(pairs.cells.shape))
     kept = number >= MIN_PAIR
     design = np.hstack([np.eye(pairs.cells.shape[0])[a[kept]], np.eye(pairs.cells.shape[1])[b[kept]]])
-    free = kept.sum() - np.linalg.matrix_rank(design)
-    if free < 1:
+    if not kept.any():
         return 0.0
     root = np.sqrt(number[kept])[:, None]
-    means = pairs.expression.reshape(len(number), -1)[kept] / number[kept, None] * root
-    vectors, values, _ = np.linalg.svd(design * root, full_matrices=False)
+    vectors, values, _ = singular(design * root)
     fitted = vectors[:, values > 1e-9 * values[0]]
+    free = kept.sum() - fitted.shape[1]
+    if free < 1:
+        return 0.0
+    means = pairs.expression.reshape(len(number), -1)[kept] / number[kept, None] * root
     rest = means - fitted @ (fitted.T @ means)
     return float((rest**2).sum() - free * variance)
 
