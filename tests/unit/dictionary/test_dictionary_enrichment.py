@@ -116,7 +116,10 @@ def test_all_bad_lines_are_told_but_not_endlessly(tmp_path):
     assert len(caught.value.problems) == 6 and "45 more" in str(caught.value)
 
 
-names = st.text(st.characters(blacklist_categories=("Cs", "Cc", "Zs", "Zl", "Zp")), min_size=1, max_size=8)
+# without blanks, byte order marks and the like, which are taken off the ends of names
+names = st.text(
+    st.characters(blacklist_categories=("Cs", "Cc", "Cf", "Zs", "Zl", "Zp")), min_size=1, max_size=8
+)
 
 
 @settings(max_examples=50)
