@@ -14,6 +14,7 @@ _SECRET = re.compile(
     r"token|key|sig|secret|pass|pwd|auth|cred|session|policy|jwt|sas|code|ticket", re.IGNORECASE
 )
 _LONG = re.compile(r"\S{801,}")
+_NUMBER = re.compile(r"\berrno = (\d+)")  # as HDF5 writes it
 
 
 def masked(text: str) -> str:
@@ -46,6 +47,22 @@ def readable(text: str) -> str:
     return _LONG.sub(
         lambda match: f"{match[0][:300]}...({len(match[0]):,} characters)...{match[0][-200:]}", text
     )
+
+
+def system_number(error: BaseException | None) -> int | None:
+    """Return the system's number of an error (e.g. of a full disk), also where HDF5 has it in its text only.
+
+    Examples
+    --------
+    >>> system_number(OSError(28, "No space left on device"))
+    28
+    >>> system_number(RuntimeError("Can't decrement id ref count (file write failed: errno = 28, ...)"))
+    28
+    """
+    if isinstance(error, OSError) and error.errno is not None:
+        return error.errno
+    match = _NUMBER.search(str(error)) if isinstance(error, (OSError, RuntimeError)) else None
+    return int(match[1]) if match else None
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from types import TracebackType
 
-from panscape.errors import UserError, masked
+from panscape.errors import UserError, masked, system_number
 
 logger = logging.getLogger("panscape")
 
@@ -115,8 +115,7 @@ def _closing(trace: TracebackType | None) -> bool:
 def _hdf5_failed(error: BaseException) -> bool:
     """Return whether an error is that of a disk (full, read-only) while HDF5 files may be open."""
     causes = [error, error.__cause__, error.__context__]
-    failed = any(isinstance(cause, OSError) and cause.errno in _DISK for cause in causes)
-    return failed and "h5py" in sys.modules
+    return "h5py" in sys.modules and any(system_number(cause) in _DISK for cause in causes)
 
 
 class Progress:

@@ -45,6 +45,10 @@ elif target.name == "counts.h5ad":
     with files.atomic(target) as scratch, CountsWriter(scratch, 500) as writer:
         for _ in range(20):
             writer.append(sparse.csr_matrix(values.astype(np.float32)))
+elif target.name == "few.h5ad":  # HDF5 writes it when it is closed, and fails with another kind of error
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 16, 1 << 16))
+    with files.atomic(target) as scratch, CountsWriter(scratch, 500) as writer:
+        writer.append(sparse.csr_matrix(values[:100].astype(np.float32)))
 else:
     import torch
     from panscape.training.weights import write_weights
@@ -52,7 +56,10 @@ else:
 """
 
 
-@pytest.mark.parametrize("name", ["table.tsv", "matrix.npz", "table.h5ad", "counts.h5ad", "w.safetensors"])
+NAMES = ["table.tsv", "matrix.npz", "table.h5ad", "counts.h5ad", "few.h5ad", "w.safetensors"]
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_a_job_fails_with_the_name_of_the_file(tmp_path, name):
     folder, log = tmp_path / "results", tmp_path / "job.log"
     folder.mkdir()

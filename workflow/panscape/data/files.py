@@ -28,7 +28,7 @@ from scipy import sparse
 
 from panscape.data import digests
 from panscape.data.inert import inert_table, restored_table
-from panscape.errors import UserError, fail
+from panscape.errors import UserError, fail, system_number
 
 if TYPE_CHECKING:
     import h5py
@@ -82,19 +82,20 @@ def atomic(path: str | Path) -> Iterator[Path]:
         os.replace(scratch, path)
         if digest:
             digests.write(path, digest)
-    except OSError as error:
-        if error.errno not in _DISK or not _is_written(error, path):
+    except (OSError, RuntimeError) as error:  # h5py raises both
+        number = system_number(error)
+        if number not in _DISK or not _is_written(error, path):
             raise
         advice = "free space or give another folder, then run the same command again: finished files are kept"
-        raise fail(str(path), f"cannot be written ({os.strerror(error.errno)})", advice) from error
+        raise fail(str(path), f"cannot be written ({os.strerror(number)})", advice) from error
     finally:
         with contextlib.suppress(OSError):  # a disk that became read-only
             scratch.unlink(missing_ok=True)
 
 
-def _is_written(error: OSError, path: Path) -> bool:
+def _is_written(error: Exception, path: Path) -> bool:
     """Return whether an error is about writing `path`, not about a file that is read meanwhile."""
-    named = error.filename
+    named = getattr(error, "filename", None)
     return not isinstance(named, str) or Path(named) in path.parents or path.parent in Path(named).parents
 
 
