@@ -76,10 +76,8 @@ def simulate_lines(name: str = "lines", *, seed: int = 0, **settings: Any) -> An
 
     Parameters
     ----------
-    name
-        Name of the study; with the seed it determines the draws.
-    seed
-        Seed of all draws.
+    name, seed
+        Name of the study and seed; both determine the draws.
     **settings
         Fields of :class:`panscape.simulate.lines.LinesSettings`.
 
@@ -93,10 +91,7 @@ def simulate_lines(name: str = "lines", *, seed: int = 0, **settings: Any) -> An
     >>> cells.shape, sorted(cells.obs["line"].unique())
     ((100, 80), ['line1', 'line2', 'line3', 'line4'])
     """
-    drawn = lines_study(LinesSettings(name, **settings), seed)
-    cells = _in_memory(drawn)
-    cells.var = cells.var.join(drawn.genes.set_index("gene")[["module", "role"]])
-    return cells
+    return _with_roles(lines_study(LinesSettings(name, **settings), seed))
 
 
 def simulate_donors(name: str = "donors", *, seed: int = 0, **settings: Any) -> AnnData:
@@ -104,10 +99,8 @@ def simulate_donors(name: str = "donors", *, seed: int = 0, **settings: Any) -> 
 
     Parameters
     ----------
-    name
-        Name of the study; with the seed it determines the draws.
-    seed
-        Seed of all draws.
+    name, seed
+        Name of the study and seed; both determine the draws.
     **settings
         Fields of :class:`panscape.simulate.donors.DonorsSettings`, e.g. ``depth_rho=0.99`` for depth that is
         confounded with the trait, or ``conditions=("untreated", "treated"), follows="condition"``.
@@ -125,8 +118,7 @@ def simulate_donors(name: str = "donors", *, seed: int = 0, **settings: Any) -> 
     ((100, 150), 40)
     """
     drawn = donors_study(DonorsSettings(name, **settings), seed)
-    cells = _in_memory(drawn)
-    cells.var = cells.var.join(drawn.genes.set_index("gene")[["module", "role"]])
+    cells = _with_roles(drawn)
     cells.uns |= {"samples": drawn.samples, "edges": drawn.edges}
     return cells
 
@@ -136,10 +128,8 @@ def simulate_treatments(name: str = "treatments", *, seed: int = 0, **settings: 
 
     Parameters
     ----------
-    name
-        Name of the study; with the seed it determines the draws.
-    seed
-        Seed of all draws.
+    name, seed
+        Name of the study and seed; both determine the draws.
     **settings
         Fields of :class:`panscape.simulate.treatments.TreatmentsSettings`, e.g. ``interaction=0.5`` for
         effects of a treatment half of whose variance differs between types, or ``confounding=0.8``.
@@ -174,10 +164,8 @@ def simulate_multiome(name: str = "multiome", *, seed: int = 0, **settings: Any)
 
     Parameters
     ----------
-    name
-        Name of the sample; with the seed it determines the draws.
-    seed
-        Seed of all draws.
+    name, seed
+        Name of the sample and seed; both determine the draws.
     **settings
         Fields of :class:`panscape.simulate.multiome.MultiomeSettings`.
 
@@ -219,3 +207,9 @@ def _in_memory(drawn: Study | LinesStudy | DonorsStudy | TreatmentsStudy) -> Ann
 
     counts = sparse.vstack([block for _, block in drawn.blocks()], format="csr")
     return anndata.AnnData(counts, obs=drawn.obs.copy(), var=drawn.var)
+
+
+def _with_roles(drawn: LinesStudy | DonorsStudy) -> AnnData:
+    cells = _in_memory(drawn)
+    cells.var = cells.var.join(drawn.genes.set_index("gene")[["module", "role"]])
+    return cells

@@ -63,7 +63,7 @@ class Sampled:
         return pd.DataFrame(index=pd.Index(self.genes["gene"], name="gene"))
 
     def blocks(self) -> Iterator[tuple[slice, sparse.csr_matrix]]:
-        """Yield (rows, CSR float32 counts of these cells) by sample; a second call yields the same."""
+        """Yield (rows, CSR float32 counts of these cells), block by block; a second call yields the same."""
         step = max(BLOCK_VALUES // self.shape[1], 1)
         dispersion = np.full(self.shape[1], self.settings.dispersion)
         for start in range(0, self.shape[0], step):

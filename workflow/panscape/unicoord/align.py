@@ -61,10 +61,8 @@ def encoded_aligned(
 
     Parameters
     ----------
-    model
-        A trained model.
-    cells
-        The cells.
+    model, cells
+        A trained model and the cells.
     groups
         (n,) numbers of their batches.
     there

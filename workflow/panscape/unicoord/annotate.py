@@ -28,10 +28,8 @@ def annotation(
 
     Parameters
     ----------
-    model
-        A trained model.
-    cells
-        The cells.
+    model, cells
+        A trained model and the cells.
     batch
         Column of obs whose groups are aligned with the training cells; None aligns nothing.
     min_overlap, missing

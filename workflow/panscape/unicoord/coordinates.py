@@ -28,14 +28,8 @@ def write_coordinates(
 
     Parameters
     ----------
-    model
-        A trained model.
-    cells
-        All cells of the collection.
-    split
-        (cells,) ``train``, ``validation`` or ``test``.
-    path
-        The file.
+    model, cells, split, path
+        As for :func:`panscape.unicoord.stage.write_predictions`.
     batch
         A discrete label whose effect is removed in ``integrated``, ``"auto"``, or None; see
         :func:`panscape.unicoord.integrate.batch_label`.

@@ -42,12 +42,10 @@ def score_model(
 
     Parameters
     ----------
-    model
-        A trained model.
-    cells
-        All cells of the collection.
+    model, cells
+        A trained model and all cells of the collection.
     split
-        ``train``, ``validation``, ``test`` of each.
+        ``train``, ``validation``, ``test`` of each cell.
 
     Returns
     -------

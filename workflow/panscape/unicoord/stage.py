@@ -179,10 +179,8 @@ def write_scenario(
 
     Parameters
     ----------
-    model
-        A trained model.
-    cells
-        All cells of the collection.
+    model, cells
+        A trained model and all cells of the collection.
     scenario
         As in the section ``unicoord.scenarios``.
     path
