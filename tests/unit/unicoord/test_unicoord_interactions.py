@@ -6,7 +6,8 @@ import pytest
 from scipy import sparse
 
 from panscape.simulate import simulate_treatments
-from panscape.unicoord.changes import OWN, change_scores, confidence_of
+from panscape.unicoord.changes import NOISE, OWN, _matched, _noise, change_scores, confidence_of
+from panscape.unicoord.effects import EffectRidge, own_variance
 from panscape.unicoord.interactions import MEAN, POOLED, RIDGE, agreement, learn_interactions, moved
 from panscape.unicoord.labels import LabelInfo, Layout
 from panscape.unicoord.model import CoordinateSystem
@@ -164,6 +165,7 @@ def test_scores_on_test_cells_have_model_and_baselines(treated):
     table = rows[rows["metric"] == "mse_share"].set_index(["task", "model"])["value"]
     seen = table["effect of treatment"]
     assert seen["unicoord"] < 0.7 * seen[POOLED] and seen[OWN] < 0.7 * seen[POOLED]
+    assert 0 < seen[NOISE] < min(seen["unicoord"], seen[OWN])
     assert set(table["unseen effect of treatment"].index) == {RIDGE, MEAN, POOLED}
     number = rows[(rows["task"] == "effect of treatment") & (rows["metric"] == "n")].set_index("model")[
         "value"
@@ -171,3 +173,67 @@ def test_scores_on_test_cells_have_model_and_baselines(treated):
     tested = cells.obs[split == "test"]
     counted = pd.crosstab(tested["cell_type"], tested["treatment"]).min(axis=1)
     assert number["unicoord"] == 2 * (counted >= 30).sum() > 10  # to and from the treatment
+
+
+def effects_of(classes, own, cells, seed=0, genes=200):
+    """Return states, measured effects, expected ones and noise: one common effect, and each class's own."""
+    rng = np.random.default_rng(seed)
+    true = rng.standard_normal(genes) + own * rng.standard_normal((classes, genes))
+    noise = genes / np.broadcast_to(cells, classes).astype(float)
+    measured = true + rng.standard_normal(true.shape) * np.sqrt(noise / genes)[:, None]
+    return rng.standard_normal((classes, genes)), measured, true, noise
+
+
+def test_predictions_from_other_classes_are_those_of_fits_without_the_class():
+    states, effects, _, noise = effects_of(6, 0.5, [10, 20, 30, 40, 50, 60])
+    ridge = EffectRidge(states, effects, noise)
+    for at in range(6):
+        rest = np.arange(6) != at
+        # the same kernel, weights and penalty without the class: the hat matrix of the other five
+        left = np.linalg.solve(np.eye(6) - np.outer(np.eye(6)[at], ridge.hat[at]), np.eye(6) * rest[:, None])
+        np.testing.assert_allclose(ridge.without(effects)[at], (ridge.hat[at] @ left) @ effects, atol=1e-9)
+    np.testing.assert_allclose(ridge(states, effects), ridge.hat @ effects, atol=1e-9)
+    np.testing.assert_allclose(ridge.hat.sum(axis=1), 1, atol=1e-9)  # what all share is kept
+
+
+def test_alike_classes_are_weighted_by_their_cells_and_unlike_ones_equally():
+    cells = np.array([20, 20, 20, 20, 2000])
+    states, effects, _, noise = effects_of(5, 0.0, cells)
+    assert EffectRidge(states, effects, noise).hat[:, 4].min() > 0.6
+    states, effects, _, noise = effects_of(5, 5.0, cells)
+    np.testing.assert_allclose(EffectRidge(states, effects, noise).hat.mean(axis=0), 0.2, atol=0.1)
+
+
+def test_the_own_part_of_effects_is_measured_without_their_noise():
+    for own in (0.0, 0.5, 2.0):
+        states, effects, _, noise = effects_of(12, own, 20, seed=3)
+        ridge = EffectRidge(states, effects, noise)
+        found = own_variance(ridge, effects, np.broadcast_to(noise[:, None] / 200, effects.shape)).mean()
+        assert found == pytest.approx(own**2, rel=0.25, abs=0.03), own
+
+
+def test_cells_are_compared_at_the_same_value():
+    rng = np.random.default_rng(0)
+    kind, drug, age = rng.integers(2, size=4000), rng.integers(2, size=4000), rng.uniform(0, 1, 4000)
+    age[kind == 1] += 0.5  # the second type is older
+    known = Targets(age[:, None].astype(np.float32), np.stack([kind, drug], axis=1))
+    there, source = _matched(known, kind, 1, drug == 0)
+    assert there.sum() == pytest.approx(1) and source.sum() == pytest.approx(1)
+    assert not there[(kind == 0) | (drug == 1)].any() and not source[(kind == 1) | (drug == 1)].any()
+    assert (there - source) @ age == pytest.approx(0, abs=0.01)
+    plain = Targets(np.empty((4000, 0)), known.codes)
+    there, source = _matched(plain, kind, 1, drug == 0)
+    assert (there - source) @ age == pytest.approx(0.5, abs=0.05)
+    far = Targets((age + 5 * kind)[:, None], known.codes)  # no cell of the other type is near
+    assert not any(side.any() for side in _matched(far, kind, 1, drug == 0))
+
+
+def test_noise_is_the_squared_error_of_a_weighted_mean():
+    rng = np.random.default_rng(1)
+    weights = np.where(rng.random(300) < 0.5, rng.random(300), 0)
+    weights /= weights.sum()
+    scale = np.array([1.0, 2.0, 3.0])
+    drawn = 5 + scale * rng.standard_normal((400, 300, 3))
+    error = ((np.einsum("n,rng->rg", weights, drawn) - 5) ** 2).sum(axis=1).mean()
+    told = np.mean([_noise(sparse.csr_matrix(cells), weights) for cells in drawn])
+    assert told == pytest.approx(error, rel=0.1)

@@ -10,14 +10,15 @@ import pandas as pd
 from scipy import sparse
 
 from panscape.unicoord.interactions import MEAN, POOLED, RIDGE, Interaction, agreement
-from panscape.unicoord.targets import targets
+from panscape.unicoord.targets import Targets, targets
 
 if TYPE_CHECKING:
     from panscape.unicoord.cells import Cells
     from panscape.unicoord.model import CoordinateSystem
 
-MODEL, OWN = "unicoord", "own class's mean"
+MODEL, OWN, NOISE = "unicoord", "own class's mean", "noise of test cells"
 MIN_TESTED = 30  # test cells on either side of a comparison
+_NEAR = 0.1  # standard deviations of a continuous label within which cells are compared
 _VALUES = 8  # classes of a label that are compared, the most frequent ones
 METRICS = ("r", "mse_share")
 
@@ -39,11 +40,14 @@ def change_scores(
     Returns
     -------
     Rows (task, model, metric, value, null). Tasks: ``effect of <label>``, means over pairs of classes with 30
-    test cells on either side, of the model, the mean effect on the class itself in training cells, and the
-    pooled shift of all training cells; ``unseen effect of <label>``, means over pairs that were left out of
-    the training cells in turn, of the baselines that the model builds on. `r_of_change` is Pearson's
-    correlation of the change of genes' means with the measured one, `mse_share` the squared error as a
-    fraction of that of no change.
+    test cells on either side, of the model, the mean effect on the class itself in training cells, the
+    pooled shift of all training cells, and the noise of the measured change, which limits them all;
+    ``unseen effect of <label>``, means over pairs that were left out of the training cells in turn, of the
+    baselines that the model builds on. `r_of_change` is Pearson's correlation of the change of genes' means
+    with the measured one, `mse_share` the squared error as a fraction of that of no change.
+
+    Setting a label leaves the others as they are: cells are compared with cells of similar continuous labels,
+    so that an effect of age does not count as one of a type that is frequent at some ages.
     """
     rows: list[tuple] = []
     for interaction in model.interactions.values():
@@ -67,39 +71,69 @@ def _effects(
     """Yield scores of the effect of each class on each other class: model, r, mse_share."""
     names = [label.name for label in model.layout.discrete]
     at = [names.index(name) for name in (interaction.label, interaction.context)]
-    (new, of_new), (old, of_old) = (
-        targets(cells.obs, model.layout).codes[:, at].T for cells in (tested, learned)
-    )
-    label = model.layout[interaction.label]
+    new, old = (targets(cells.obs, model.layout) for cells in (tested, learned))
+    (value, group), (old_value, old_group) = (part.codes[:, at].T for part in (new, old))
     same = np.vstack([block for _, block in model.reconfigure(tested, {})])
-    for value, name in list(enumerate(label.classes))[:_VALUES]:
-        known = (new >= 0) & (new != value)
-        groups = np.unique(of_new[known & (of_new >= 0)])
-        sides = [(known & (of_new == group), (new == value) & (of_new == group)) for group in groups]
-        pairs = [(group, *two) for group, two in zip(groups, sides, strict=True) if _enough(*two)]
+    for code, name in list(enumerate(model.layout[interaction.label].classes))[:_VALUES]:
+        groups = np.unique(group[(value == code) & (group >= 0)])
+        sides = [_matched(new, value, code, group == one) for one in groups]
+        pairs = [(one, *two) for one, two in zip(groups, sides, strict=True) if _enough(*two)]
         if not pairs:
             continue
-        made = np.vstack([block for _, block in model.reconfigure(tested, {label.name: name})])
-        pooled = _mean(learn, old == value) - _mean(learn, (old >= 0) & (old != value))
-        for group, source, there in pairs:
-            true = _mean(test, there) - _mean(test, source)
-            change = (made[source] - same[source]).mean(axis=0, dtype=np.float64)
-            guesses = {MODEL: change, POOLED: pooled}
-            inside = of_old == group
-            own, other = inside & (old == value), inside & (old >= 0) & (old != value)
-            if own.any() and other.any():
-                guesses[OWN] = _mean(learn, own) - _mean(learn, other)
+        made = np.vstack([block for _, block in model.reconfigure(tested, {interaction.label: name})])
+        pooled = _change(learn, *_matched(old, old_value, code, np.ones(len(old_value), bool)))
+        for one, there, source in pairs:
+            true, noise = _change(test, there, source), _noise(test, there) + _noise(test, source)
+            rows = np.flatnonzero(source)
+            guesses = {MODEL: source[rows] @ (made[rows] - same[rows]).astype(np.float64), POOLED: pooled}
+            own = _matched(old, old_value, code, old_group == one)
+            if all(side.any() for side in own):
+                guesses[OWN] = _change(learn, *own)
             for guess, change in guesses.items():
                 r, error = agreement(change, true)
                 yield {"model": guess, "r": r, "mse_share": error}
+            share = min(noise / max(float((true**2).sum()), 1e-12), 1.0)
+            yield {"model": NOISE, "r": (1 - share) ** 0.5, "mse_share": share}
 
 
-def _enough(source: np.ndarray, there: np.ndarray) -> bool:
-    return min(source.sum(), there.sum()) >= MIN_TESTED
+def _matched(
+    known: Targets, value: np.ndarray, code: int, inside: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return weights (n,) of cells of a class and of cells of others with the same continuous labels.
+
+    Each sums to 1, or is 0 where there are no such cells.
+    """
+    there, source = (
+        np.flatnonzero(inside & part) for part in (value == code, (value >= 0) & (value != code))
+    )
+    near = np.ones((len(there), len(source)), dtype=bool)
+    for column in known.values.T:
+        far = np.abs(column[there][:, None] - column[source])
+        near &= far <= _NEAR * np.nanstd(column)  # not where one is missing
+    weights = np.zeros((2, len(value)))
+    kept = near.any(axis=1)
+    if kept.any():
+        weights[0, there[kept]] = 1 / kept.sum()
+        weights[1, source] = (near[kept] / near[kept].sum(axis=1, keepdims=True)).mean(axis=0)
+    return weights[0], weights[1]
 
 
-def _mean(x: sparse.csr_matrix, rows: np.ndarray) -> np.ndarray:
-    return np.asarray(x[np.flatnonzero(rows)].mean(axis=0), dtype=np.float64).ravel()
+def _enough(there: np.ndarray, source: np.ndarray) -> bool:
+    return min(np.count_nonzero(there), np.count_nonzero(source)) >= MIN_TESTED
+
+
+def _change(x: sparse.csr_matrix, there: np.ndarray, source: np.ndarray) -> np.ndarray:
+    return np.asarray((there - source) @ x, dtype=np.float64).ravel()
+
+
+def _noise(x: sparse.csr_matrix, weights: np.ndarray) -> float:
+    """Return the expected squared error of a weighted mean of cells, summed over genes."""
+    rows = np.flatnonzero(weights)
+    part, share = x[rows], weights[rows]
+    squares = np.asarray(part.power(2).sum(axis=1)).ravel()
+    variance = float(share @ squares) - float((np.asarray(share @ part) ** 2).sum())
+    concentration = float((share**2).sum())  # 1 / n for n cells of equal weights
+    return variance * concentration / max(1 - concentration, 1e-9)
 
 
 def confidence_of(interactions: list[dict], label: str, value: str) -> dict[str, Any] | None:

@@ -3,7 +3,8 @@
 The decoder adds the effects of labels almost linearly, so what a treatment does to one cell type only lies in
 the unsupervised coordinates. When a label is set, they are therefore moved from the training mean of a cell's
 pair of classes (treatment and type) to that of the new pair. The mean of a pair without training cells is
-predicted from the effects on other classes by ridge regression on the classes' mean expression.
+predicted from the effects on other classes by ridge regression on the classes' mean expression. The mean of a
+measured pair is shrunk to that prediction, the more so the less the classes differ beyond noise.
 """
 
 from __future__ import annotations
@@ -16,12 +17,11 @@ import numpy as np
 from scipy import sparse
 
 from panscape.stats.singular import singular
+from panscape.unicoord.effects import EffectRidge, own_variance
 from panscape.unicoord.labels import LabelInfo, Layout
 from panscape.unicoord.targets import Targets
 
 MIN_PAIR = 10  # training cells of a pair of classes whose mean counts as measured
-_SHRINK = 5.0  # cells at the prediction in the mean of a measured pair
-_PENALTIES = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 100.0)  # of the mean of the kernel's diagonal
 RIDGE, MEAN, POOLED = "ridge of effects", "mean of effects", "pooled shift"
 
 
@@ -54,11 +54,15 @@ class Interaction:
 
 @dataclass(frozen=True)
 class _Pairs:
-    """Sums over training cells of pairs of classes: expression (A, B, G), latent (A, B, k), cells (A, B)."""
+    """Sums over training cells of pairs of classes: expression (A, B, G), latent (A, B, k), cells (A, B).
+
+    `noise`: variances of cells around the mean of their pair, summed over genes, and of coordinates (k,).
+    """
 
     expression: np.ndarray
     latent: np.ndarray
     cells: np.ndarray
+    noise: tuple[float, np.ndarray]
 
     def against(self, value: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """Return means (B, G) and (B, k) of cells with other values, their number, and means of the value."""
@@ -124,11 +128,16 @@ def _sums(layout: Layout, label: LabelInfo, other: LabelInfo, latent, x, targets
     code = one[rows] * other.width + two[rows]
     member = sparse.csr_matrix((np.ones(len(rows)), (code, rows)), shape=(np.prod(shape), x.shape[0]))
     number = np.bincount(code, minlength=int(np.prod(shape)))
-    expression = np.asarray((member @ x).todense())
+    expression = np.asarray((member @ x).todense(), dtype=np.float64)
+    place = member @ latent.astype(np.float64)
+    free, least = max(len(rows) - np.count_nonzero(number), 1), 1 / np.maximum(number, 1)
+    of_genes = (x[rows].power(2).sum() - least @ (expression**2).sum(axis=1)) / free
+    of_latent = ((latent[rows].astype(np.float64) ** 2).sum(axis=0) - least @ place**2) / free
     return _Pairs(
         expression.reshape(*shape, -1),
-        (member @ latent.astype(np.float64)).reshape(*shape, -1),
+        place.reshape(*shape, -1),
         number.reshape(shape),
+        (max(float(of_genes), 0.0), np.maximum(of_latent, 0.0)),
     )
 
 
@@ -161,13 +170,15 @@ def _learned(label: LabelInfo, other: LabelInfo, pairs: _Pairs) -> Interaction:
         base, latent, others, own = pairs.against(value)
         both = measured[value] & (others >= MIN_PAIR)
         effects, moves = own[both] - base[both], original[value][both] - latent[both]
-        predict = _Ridge(base[both], effects)
+        noise = 1 / number[value][both] + 1 / others[both]  # of a difference of means, of a cell's variance
+        predict = EffectRidge(base[both], effects, noise * pairs.noise[0])
         somewhere = others >= MIN_PAIR
         guess = latent.copy()
         guess[somewhere] += predict(base[somewhere], moves)
         if both.any():
             guess[both] = latent[both] + predict.without(moves)
-        weight = np.where(both, number[value] / (number[value] + _SHRINK), 0.0)[:, None]
+        weight = np.zeros_like(guess)
+        weight[both] = _weights(predict, moves, noise[:, None] * pairs.noise[1])
         alone = measured[value] & ~somewhere
         filled[value] = np.where(
             alone[:, None], original[value], weight * original[value] + (1 - weight) * guess
@@ -180,51 +191,25 @@ def _learned(label: LabelInfo, other: LabelInfo, pairs: _Pairs) -> Interaction:
     return Interaction(label.name, other.name, filled.astype(np.float32), number, tuple(scores))
 
 
-class _Ridge:
-    """Ridge regression of effects (K, G) on the states (K, G) of classes; the penalty by leaving one out."""
+def _weights(predict: EffectRidge, moves: np.ndarray, noise: np.ndarray) -> np.ndarray:
+    """Return the weights (K, k) of measured moves beside those predicted from other classes.
 
-    def __init__(self, states: np.ndarray, effects: np.ndarray):
-        self.states, n = states, len(states)
-        self.penalty = _PENALTIES[-1]
-        self.scale = 1.0
-        self.inverse: np.ndarray = np.zeros((n, n))
-        self.hat: np.ndarray = np.full((n, n), 1 / max(n, 1))
-        if n < 3:  # the mean of the effects
-            return
-        centred = states - states.mean(axis=0)
-        kernel = centred @ centred.T
-        self.scale = max(float(np.trace(kernel)) / n, 1e-12)
-        kernel /= self.scale
-        errors = []
-        for penalty in _PENALTIES:
-            self._solve(kernel, penalty)
-            errors.append(((effects - self.without(effects)) ** 2).sum())
-        self.penalty = _PENALTIES[int(np.argmin(errors))]
-        self._solve(kernel, self.penalty)
-
-    def _solve(self, kernel: np.ndarray, penalty: float) -> None:
-        n = len(kernel)
-        self.inverse = np.linalg.inv(kernel + penalty * np.eye(n))
-        self.hat = kernel @ self.inverse + 1 / n
-
-    def without(self, effects: np.ndarray) -> np.ndarray:
-        """Return the prediction of each class from the other classes (exact)."""
-        if len(effects) < 2:
-            return np.zeros_like(effects)
-        left = 1 - np.diag(self.hat)[:, None]
-        return effects - (effects - self.hat @ effects) / np.maximum(left, 1e-9)
-
-    def __call__(self, states: np.ndarray, effects: np.ndarray) -> np.ndarray:
-        if not len(self.states):
-            return np.zeros((len(states), effects.shape[1]))
-        mean = self.states.mean(axis=0)
-        near = (states - mean) @ (self.states - mean).T / self.scale
-        average = effects.mean(axis=0)
-        return average + near @ (self.inverse @ (effects - average))
+    Where classes do not differ beyond the noise (K, k), measured moves would only add theirs.
+    """
+    if len(moves) < 2:
+        return np.ones_like(moves)
+    own = own_variance(predict, moves, noise)
+    return own / np.maximum(own + noise, 1e-12)
 
 
 def _scored(
-    value: str, classes: tuple[str, ...], both: np.ndarray, pairs: _Pairs, at: int, effects, predict: _Ridge
+    value: str,
+    classes: tuple[str, ...],
+    both: np.ndarray,
+    pairs: _Pairs,
+    at: int,
+    effects,
+    predict: EffectRidge,
 ) -> Iterator[dict[str, Any]]:
     """Yield the scores of effects that were predicted without the class they are on."""
     count = len(effects)
