@@ -4,7 +4,7 @@ from scipy import sparse
 from scipy.spatial.distance import cdist
 
 from panscape.unicoord import restoration
-from panscape.unicoord.local_linear import local_rows
+from panscape.unicoord.local_linear import REACHES, USUAL, local_reach, local_rows
 
 
 def pairs(x, y):
@@ -145,7 +145,7 @@ def test_impossible_restorations_raise():
 def test_local_rows_have_the_mean_of_a_local_linear_regression():
     rng = np.random.default_rng(0)
     place = np.concatenate([rng.uniform(0, 4, 300), rng.uniform(6, 7, 90), rng.uniform(7, 10, 300)])
-    reach = 3 * max(place[place > 5].min() - 5, 5 - place[place < 5].max())
+    reach = 2 * max(place[place > 5].min() - 5, 5 - place[place < 5].max())
     kernel = np.maximum(1 - np.abs((place - 5) / reach) ** 3, 0) ** 3
     y = place**2 + rng.normal(0, 0.1, len(place))
     design = np.stack([np.ones(len(place)), place - 5], axis=1)
@@ -179,3 +179,34 @@ def test_local_cells_are_a_baseline_and_errors_are_given_over_linear():
     assert ratio < 0.5  # the groups on either side are wide, and change is not linear
     none = restoration.restore({}, sources, groups, cells[hidden], 2.0)
     assert "local-linear" not in set(none.scores["model"])
+
+
+def course_with_gap(speed, seed, noise=0.5, n=3000):
+    """Return times without 4 to 5, expression along them, and the mean expression in the gap."""
+    rng = np.random.default_rng(seed)
+    time, slope, phase = rng.uniform(0, 10, n), rng.normal(size=30), rng.uniform(0, 6, 30)
+    mean = slope * np.sin(speed * time[:, None] + phase)
+    gap = (time >= 4) & (time <= 5)
+    cells = sparse.csr_matrix(mean + noise * rng.standard_normal(mean.shape))
+    return time[~gap], cells[np.flatnonzero(~gap)], mean[gap].mean(axis=0), float(np.median(time[gap]))
+
+
+@pytest.mark.parametrize("speed", [0.2, 1.5])
+def test_the_reach_that_other_gaps_choose_is_nearly_the_best_in_the_gap(speed):
+    errors = []
+    for seed in range(6):
+        time, cells, true, middle = course_with_gap(speed, seed)
+        chosen = REACHES.index(local_reach(time, cells, 4.0, 5.0))
+        guesses = [cells[local_rows(time, middle, 4000, reach=reach)].mean(axis=0) for reach in REACHES]
+        error = [((np.asarray(guess).ravel() - true) ** 2).sum() for guess in guesses]
+        errors.append([error[chosen], min(error), max(error)])
+    chosen, best, worst = np.mean(errors, axis=0)
+    assert chosen < best + 0.2 * (worst - best), (chosen, best, worst)
+
+
+def test_without_other_gaps_the_usual_reach_is_taken():
+    time, cells, _, _ = course_with_gap(1.0, 0, n=200)
+    assert local_reach(time, cells, 1.0, 9.0) == USUAL  # no gap so wide is beside it
+    assert local_reach(np.array([0.0, 3.0] * 50), cells[:100], 1.0, 1.0) == USUAL  # two sampled times
+    sampled = np.round(time)
+    assert local_reach(sampled, cells, 4.5, 4.5) in REACHES  # sampled times are left out as a whole

@@ -13,7 +13,7 @@ from panscape.log import logger
 from panscape.training.batches import permutation
 from panscape.unicoord.cells import Cells
 from panscape.unicoord.labels import numbers
-from panscape.unicoord.local_linear import local_rows
+from panscape.unicoord.local_linear import local_reach, local_rows
 from panscape.unicoord.restoration import Restored, flanking, restore
 from panscape.unicoord.settings import Hierarchy, Label, UniCoordSettings
 from panscape.unicoord.split import split_cells
@@ -47,8 +47,9 @@ def restore_group(
     -------
     Scores and curve; the models are ``unicoord`` (means, made from all other cells), ``unicoord-near``
     (made from the two flanking groups, like the baseline ``linear``) and ``unicoord-local`` (made from cells
-    drawn by their distance, like the baseline ``local-linear``), each also with ``-residual`` (cells keep
-    their noise). Up to 5,000 cells of other groups are used, by the model and the baselines alike.
+    drawn by their distance, like the baseline ``local-linear``; other gaps decide how far that reaches), each
+    also with ``-residual`` (cells keep their noise). Up to 5,000 cells of other groups are used, by the model
+    and the baselines alike.
     """
     name, (low, high) = wanted["label"], wanted["leave"]
     label = next(label for label in labels if label.name == name)
@@ -74,7 +75,10 @@ def restore_group(
 
     around = np.isin(groups, flanking(np.unique(groups), target))
     info = model.layout[name]
-    local = local_rows(info.forward(value[source_rows]), float(info.forward(np.array([target]))[0]))
+    expression, true = model.normalised(sources), model.normalised(truth)
+    place, gap = info.forward(value[source_rows]), [value[left].min(), target, value[left].max()]
+    first, middle, last = (float(at) for at in info.forward(np.array(gap)))
+    local = local_rows(place, middle, reach=local_reach(place, expression, first, last))
 
     def make(residual: bool, which: str):
         def generate(rows: np.ndarray) -> np.ndarray:
@@ -96,7 +100,6 @@ def restore_group(
         f"{MODEL}-local": make(False, "local"),
         f"{MODEL}-local-residual": make(True, "local"),
     }
-    expression, true = model.normalised(sources), model.normalised(truth)
     scales = {} if info.transform == "none" else {info.transform: info.forward}
     return restore(generators, expression, groups, true, target, local=local, scales=scales, seed=seed)
 
