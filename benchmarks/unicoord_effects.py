@@ -23,6 +23,9 @@ from panscape.unicoord.interactions import MEAN, POOLED, RIDGE, agreement
 from panscape.unicoord.train import train
 
 LABELS = [{"name": name, "kind": "discrete"} for name in ("cell_type", "treatment", "batch")]
+SIMULATED = {
+    "types": 12, "interaction": 0.3, "cells": 8000, "n_genes": 1000, "response": 1.2, "response_genes": 0.3,
+}  # fmt: skip
 HIDDEN = ("T02", "T07")
 EXPECTED = 40_000  # cells from which the expected changes are measured
 
@@ -70,7 +73,7 @@ def baselines(states, effects, kind, pooled):
 
 def scores(seed, given):
     """Return rows: combination, type, model, against, r, mse_share."""
-    wanted = {"types": 12, "interaction": 0.3, "cells": 4000, "n_genes": 1000} | given
+    wanted = SIMULATED | given
     cells = simulate_treatments(seed=seed, **wanted)
     hidden = cells.obs["cell_type"].isin(HIDDEN) & (cells.obs["treatment"] == "treated")
     random = np.random.default_rng(seed)

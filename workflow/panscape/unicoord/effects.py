@@ -78,8 +78,8 @@ class EffectRidge:
         return self.share[:1] @ effects + near @ (self.inverse @ effects)
 
 
-def own_variance(ridge: EffectRidge, effects: np.ndarray, noise: np.ndarray) -> np.ndarray:
-    """Return by how much effects differ from their prediction by other classes, beyond noise.
+def error_variance(ridge: EffectRidge, effects: np.ndarray, noise: np.ndarray) -> np.ndarray:
+    """Return by how much effects differ from their prediction by the other classes, beyond their own noise.
 
     Parameters
     ----------
@@ -90,8 +90,6 @@ def own_variance(ridge: EffectRidge, effects: np.ndarray, noise: np.ndarray) -> 
 
     Returns
     -------
-    (d,) mean squared deviations, at least 0.
+    (d,) mean squared errors of the predictions, at least 0.
     """
-    left = np.maximum(1 - np.diag(ridge.hat), 1e-9)[:, None]
-    deviation = (effects - ridge.without(effects)) ** 2
-    return np.maximum((deviation * left - noise).mean(axis=0), 0.0)
+    return np.maximum(((effects - ridge.without(effects)) ** 2 - noise).mean(axis=0), 0.0)

@@ -17,7 +17,7 @@ import numpy as np
 from scipy import sparse
 
 from panscape.stats.singular import singular
-from panscape.unicoord.effects import EffectRidge, own_variance
+from panscape.unicoord.effects import EffectRidge, error_variance
 from panscape.unicoord.labels import LabelInfo, Layout
 from panscape.unicoord.targets import Targets
 
@@ -198,8 +198,8 @@ def _weights(predict: EffectRidge, moves: np.ndarray, noise: np.ndarray) -> np.n
     """
     if len(moves) < 2:
         return np.ones_like(moves)
-    own = own_variance(predict, moves, noise)
-    return own / np.maximum(own + noise, 1e-12)
+    error = error_variance(predict, moves, noise)
+    return error / np.maximum(error + noise, 1e-12)
 
 
 def _scored(
