@@ -10,8 +10,10 @@ from unicoord_cells import LABELS, QUICK, atlas
 from panscape.errors import UserError
 from panscape.unicoord import align, confidence
 from panscape.unicoord.apply import annotate_studies
+from panscape.unicoord.calibrate import calibration_error, softmax
 from panscape.unicoord.cells import Cells
 from panscape.unicoord.confidence import Nonconformity, calibrate
+from panscape.unicoord.doubt import doubted
 from panscape.unicoord.estimator import UniCoord
 from panscape.unicoord.head import fit_heads, linear_map, weigh_heads
 from panscape.unicoord.labels import LabelInfo, Layout
@@ -136,9 +138,11 @@ def test_small_batches_and_those_of_one_class_are_taken_as_they_are(fitted):
     model, cells = fitted
     new = shifted(cells, 0.3)
     one = new[(new.obs["cell_type"] == "T0").to_numpy()].copy()
-    for part, same in ((new, False), (new[:40].copy(), True), (one, True)):
+    for part, column, same in (
+        (new, "probability", False), (new[:40].copy(), "probability", True), (one, "value", True)
+    ):  # fmt: skip
         two = [model.predict(part, batch=batch).set_index("label") for batch in (None, "study")]
-        alone, aligned = (table.loc["cell_type", "probability"] for table in two)
+        alone, aligned = (table.loc["cell_type", column] for table in two)
         assert alone.equals(aligned) == same
     assert len(one) >= 50
 
@@ -253,3 +257,42 @@ def test_values_are_judged_by_the_classes_of_the_first_label_estimated_once(monk
     assert len(estimated) == 1 + confidence._FOLDS
     for name in ("age", "dose"):
         np.testing.assert_array_equal(made.nonconformity[name].centres, made.nonconformity["type"].centres)
+
+
+def shifted_classifiers(shift, seed=0, n=4000):
+    """Return aligned and plain probabilities, votes and linear logits of a batch, and the true classes.
+
+    Both see the truth with a noise that they share and one of their own; both grow with the shift,
+    and the probabilities do not know.
+    """
+    rng = np.random.default_rng(seed)
+    code = rng.integers(4, size=n)
+    seen = 4 * np.eye(4)[code] + (1 + shift) * rng.normal(size=(n, 4))
+    votes, linear = (seen + 0.7 * (1 + shift) * rng.normal(size=(n, 4)) for _ in range(2))
+    logits = (votes + linear) / 2
+    return softmax(logits * 4), softmax(logits * 2), softmax(votes), linear, code
+
+
+@pytest.mark.parametrize("shift", [0.0, 1.0, 2.0])
+def test_probabilities_of_a_batch_are_as_high_as_its_accuracy(shift):
+    share, before, votes, linear, code = shifted_classifiers(shift)
+    told = doubted(share, before, votes, linear, np.zeros(len(code), int))
+    right = share.argmax(axis=1) == code
+    assert (told.argmax(axis=1) == share.argmax(axis=1)).all()
+    np.testing.assert_allclose(told.sum(axis=1), 1)
+    highest = told.max(axis=1).mean()
+    assert highest <= min((votes.argmax(axis=1) == linear.argmax(axis=1)).mean(), before.max(axis=1).mean())
+    errors = [calibration_error(part.max(axis=1), right) for part in (told, share)]
+    assert errors[0] < 0.06 and (errors[0] < 0.5 * errors[1] or not shift), errors
+
+
+def test_every_batch_has_its_own_doubt_and_small_ones_none():
+    easy, hard = shifted_classifiers(0.0), shifted_classifiers(2.0, seed=1)
+    share, before, votes, linear, _ = (np.concatenate(parts) for parts in zip(easy, hard, strict=True))
+    groups = np.repeat([0, 1], 4000)
+    told = doubted(share, before, votes, linear, groups)
+    for at, part in enumerate((easy, hard)):
+        alone = doubted(*part[:4], np.zeros(4000, int))
+        np.testing.assert_array_equal(told[groups == at], alone)
+    few = doubted(*(part[:49] for part in hard[:4]), np.zeros(49, int))
+    np.testing.assert_array_equal(few, hard[0][:49])

@@ -9,7 +9,8 @@ import pandas as pd
 
 from panscape.errors import fail
 from panscape.log import without_repeats
-from panscape.unicoord.align import MIN_CELLS, encoded_aligned
+from panscape.unicoord.align import encoded_aligned
+from panscape.unicoord.doubt import MIN_CELLS, doubted
 from panscape.unicoord.genes import check_overlap
 from panscape.unicoord.labels import LabelInfo
 
@@ -47,7 +48,8 @@ def annotation(
     for label in model.labels:
         seen = aligned.get(label.name, encoded)
         score, unknown = _unknown(model, label, seen.features, None if batch is None else groups)
-        parts.append(_predicted(model, label, seen, score, unknown, cells.obs.index))
+        share = _share(model, label, encoded, aligned.get(label.name), groups)
+        parts.append(_predicted(model, label, seen, share, score, unknown, cells.obs.index))
     return pd.DataFrame({name: np.concatenate([part[name] for part in parts]) for name in parts[0]})
 
 
@@ -81,12 +83,25 @@ def _unknown(
     return nonconformity.judged(raw, nearest)
 
 
+def _share(
+    model: CoordinateSystem, label: LabelInfo, whole: Encoded, aligned: Encoded | None, groups: np.ndarray
+) -> np.ndarray | None:
+    """Return the probabilities (n, K) of a discrete label, those of an aligned one as their batch allows."""
+    if not label.discrete:
+        return None
+    before = model.confidence.probability(model.layout, label, whole.votes, whole.linear)
+    if aligned is None:
+        return before
+    share = model.confidence.probability(model.layout, label, aligned.votes, aligned.linear)
+    part = model.layout.part(label.name)
+    return doubted(share, before, whole.votes[:, part], whole.linear[:, part], groups)
+
+
 def _predicted(
-    model, label: LabelInfo, encoded: Encoded, score: np.ndarray, unknown: np.ndarray, index: pd.Index
+    model, label: LabelInfo, encoded: Encoded, share: np.ndarray | None, score, unknown, index: pd.Index
 ) -> dict[str, np.ndarray]:
-    nothing, share = np.full(len(index), np.nan), None
-    if label.discrete:
-        share = model.confidence.probability(model.layout, label, encoded.votes, encoded.linear)
+    nothing = np.full(len(index), np.nan)
+    if share is not None:
         value = np.array(label.classes, dtype=object)[share.argmax(axis=1)]
         lower = upper = nothing
     else:

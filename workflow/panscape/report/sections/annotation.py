@@ -83,7 +83,9 @@ def _methods(results: Results) -> list[str]:
     names = list(dict.fromkeys(_studies(results)["study"]))
     return [
         f"The cells of {listing(names)} were annotated by a UniCoord model that was not trained on them; "
-        "each study's predicted classes were moved onto the training cells' means before labels were read."
+        "each study's predicted classes were moved onto the training cells' means before labels were read, "
+        "and the probabilities of a study are on average not higher than the agreement of the model's "
+        "network and linear classifiers on its cells."
     ]
 
 
@@ -94,6 +96,6 @@ SECTION = Section(
     _blocks,
     headline=_headline,
     methods=_methods,
-    references=("unicoord", "guo2017calibration"),
+    references=("unicoord", "guo2017calibration", "jiang2022disagreement"),
     optional=True,
 )
