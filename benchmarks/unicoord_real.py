@@ -216,7 +216,7 @@ def restore(seed, settings):
         wanted = {"label": label, "leave": leave, "groups": most}
         result = restore_group(Cells([cells]), labels, [], chosen, wanted, seed)
         table = result.scores.pivot(index="model", columns="metric", values="value").round(4)
-        kept = ["pcc_of_means", "pcc_of_change", "e_distance", "covariance_error", "rank"]
+        kept = ["pcc_of_means", "pcc_of_change", "mse_over_linear", "e_distance", "covariance_error", "rank"]
         outcome[f"{name}, {leave}, {transform}"] = table[kept].to_dict("index")
     return outcome
 

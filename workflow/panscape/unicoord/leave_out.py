@@ -48,8 +48,8 @@ def restore_group(
     Scores and curve; the models are ``unicoord`` (means, made from all other cells), ``unicoord-near``
     (made from the two flanking groups, like the baseline ``linear``) and ``unicoord-local`` (made from cells
     drawn by their distance, like the baseline ``local-linear``; other gaps decide how far that reaches), each
-    also with ``-residual`` (cells keep their noise). Up to 5,000 cells of other groups are used, by the model
-    and the baselines alike.
+    also with ``-residual`` (cells keep their noise; those of ``unicoord-local`` have the same mean). Up to
+    5,000 cells of other groups are used, by the model and the baselines alike.
     """
     name, (low, high) = wanted["label"], wanted["leave"]
     label = next(label for label in labels if label.name == name)
@@ -80,15 +80,20 @@ def restore_group(
     first, middle, last = (float(at) for at in info.forward(np.array(gap)))
     local = local_rows(place, middle, reach=local_reach(place, expression, first, last))
 
+    def decoded(rows: np.ndarray, residual: bool) -> np.ndarray:
+        blocks = model.reconfigure(sources[rows], {name: target}, residual=residual)
+        return np.vstack([block for _, block in blocks])
+
     def make(residual: bool, which: str):
         def generate(rows: np.ndarray) -> np.ndarray:
             if which == "near" and around[rows].any():
                 rows = rows[around[rows]]
             elif which == "local":
                 rows = local
-            return np.vstack(
-                [b for _, b in model.reconfigure(sources[rows], {name: target}, residual=residual)]
-            )
+            made = decoded(rows, residual)
+            if which == "local" and not residual:  # what is smooth lies off the mean where change is curved
+                made = np.maximum(made + (decoded(rows, True).mean(axis=0) - made.mean(axis=0)), 0)
+            return made
 
         return generate
 
