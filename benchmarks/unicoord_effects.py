@@ -3,8 +3,8 @@
 In each simulation, treated cells of two types are left out of training. Scores compare the change of the
 genes' means with that measured in test cells, or with the expected one (the same system with many more
 cells): Pearson's r and squared error as a fraction of that of no change. ``noise`` is the score of the
-expected change, which no prediction of measured changes exceeds but by chance. The last line printed is one
-JSON object.
+expected change, which no prediction of measured changes exceeds but by chance; ``ridge of expected effects``
+knows the other types' effects without noise. The last line printed is one JSON object.
 """
 
 import argparse
@@ -38,6 +38,12 @@ def changes(x, obs, kind):
     ]
     means = [np.asarray(x[rows].mean(axis=0), dtype=np.float64).ravel() for rows in sides]
     return means[0] - means[1]
+
+
+def at_rest(x, obs, kind):
+    """Return the genes' means in cells of a type that were not treated."""
+    rows = np.flatnonzero((obs["cell_type"] == kind) & (obs["treatment"] == "control"))
+    return np.asarray(x[rows].mean(axis=0), dtype=np.float64).ravel()
 
 
 def predicted(model, cells, kind, interactions=True):
@@ -86,8 +92,7 @@ def scores(seed, given):
     learn, test = model.normalised(learned), model.normalised(tested)
     kinds = sorted(cells.obs["cell_type"].unique())
     control = (learned.obs["treatment"] == "control").to_numpy()
-    at = {kind: np.flatnonzero((learned.obs["cell_type"] == kind) & control) for kind in kinds}
-    states = {kind: np.asarray(learn[rows].mean(axis=0)).ravel() for kind, rows in at.items()}
+    states = {kind: at_rest(learn, learned.obs, kind) for kind in kinds}
     effects = {kind: changes(learn, learned.obs, kind) for kind in kinds if kind not in HIDDEN}
     pooled = np.asarray(learn[~control].mean(axis=0) - learn[control].mean(axis=0)).ravel()
     rows = []
@@ -98,6 +103,10 @@ def scores(seed, given):
         guesses |= baselines(states, effects, kind, pooled)
         if kind in effects:
             guesses["own type's mean"] = effects[kind]
+        else:
+            exact = {other: changes(of_many, many.obs, other) for other in effects}
+            exact_states = {other: at_rest(of_many, many.obs, other) for other in kinds}
+            guesses["ridge of expected effects"] = baselines(exact_states, exact, kind, pooled)[RIDGE]
         guesses["noise"] = expected
         for against, true in (("measured", measured), ("expected", expected)):
             for name, guess in guesses.items():

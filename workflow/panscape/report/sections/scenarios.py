@@ -93,9 +93,10 @@ def effects(scored: pd.DataFrame) -> list[Block]:
     )
     text = (
         "Changes of the genes' means when a label is set, compared with the measured changes of test cells "
-        "class by class. “Unseen” effects are those of pairs of classes that were left out in turn; the "
-        "model predicts pairs that it has not seen by the ridge of effects. The error is a fraction of that "
-        "of no change."
+        "class by class, in cells with similar values of the continuous labels. No prediction is better than "
+        "the noise of the test cells but by chance. “Unseen” effects are those of pairs of classes that were "
+        "left out in turn; the model predicts pairs that it has not seen by the ridge of effects. The error "
+        "is a fraction of that of no change."
     )
     return [table(wide, titles={"task": "effect"}, caption=text, file=METRICS)]
 
