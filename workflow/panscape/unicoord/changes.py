@@ -119,7 +119,7 @@ def _matched(
 
 
 def _enough(there: np.ndarray, source: np.ndarray) -> bool:
-    return min(np.count_nonzero(there), np.count_nonzero(source)) >= MIN_TESTED
+    return bool(min(np.count_nonzero(there), np.count_nonzero(source)) >= MIN_TESTED)
 
 
 def _change(x: sparse.csr_matrix, there: np.ndarray, source: np.ndarray) -> np.ndarray:
