@@ -27,7 +27,7 @@ SIMULATED = {
     "types": 12, "interaction": 0.3, "cells": 8000, "n_genes": 1000, "response": 1.2, "response_genes": 0.3,
 }  # fmt: skip
 HIDDEN = ("T02", "T07")
-EXPECTED = 40_000  # cells from which the expected changes are measured
+EXPECTED = 20_000  # cells from which the expected changes are measured
 
 
 def changes(x, obs, kind):

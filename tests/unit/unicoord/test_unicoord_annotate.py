@@ -10,10 +10,9 @@ from unicoord_cells import LABELS, QUICK, atlas
 from panscape.errors import UserError
 from panscape.unicoord import align, confidence
 from panscape.unicoord.apply import annotate_studies
-from panscape.unicoord.calibrate import calibration_error, softmax
+from panscape.unicoord.calibrate import calibration_error, doubted, softmax
 from panscape.unicoord.cells import Cells
 from panscape.unicoord.confidence import Nonconformity, calibrate
-from panscape.unicoord.doubt import doubted
 from panscape.unicoord.estimator import UniCoord
 from panscape.unicoord.head import fit_heads, linear_map, weigh_heads
 from panscape.unicoord.labels import LabelInfo, Layout
@@ -276,7 +275,7 @@ def shifted_classifiers(shift, seed=0, n=4000):
 @pytest.mark.parametrize("shift", [0.0, 1.0, 2.0])
 def test_probabilities_of_a_batch_are_as_high_as_its_accuracy(shift):
     share, before, votes, linear, code = shifted_classifiers(shift)
-    told = doubted(share, before, votes, linear, np.zeros(len(code), int))
+    told = doubted(share, before, votes, linear, np.zeros(len(code), int), 50)
     right = share.argmax(axis=1) == code
     assert (told.argmax(axis=1) == share.argmax(axis=1)).all()
     np.testing.assert_allclose(told.sum(axis=1), 1)
@@ -290,9 +289,9 @@ def test_every_batch_has_its_own_doubt_and_small_ones_none():
     easy, hard = shifted_classifiers(0.0), shifted_classifiers(2.0, seed=1)
     share, before, votes, linear, _ = (np.concatenate(parts) for parts in zip(easy, hard, strict=True))
     groups = np.repeat([0, 1], 4000)
-    told = doubted(share, before, votes, linear, groups)
+    told = doubted(share, before, votes, linear, groups, 50)
     for at, part in enumerate((easy, hard)):
-        alone = doubted(*part[:4], np.zeros(4000, int))
+        alone = doubted(*part[:4], np.zeros(4000, int), 50)
         np.testing.assert_array_equal(told[groups == at], alone)
-    few = doubted(*(part[:49] for part in hard[:4]), np.zeros(49, int))
+    few = doubted(*(part[:49] for part in hard[:4]), np.zeros(49, int), 50)
     np.testing.assert_array_equal(few, hard[0][:49])

@@ -8,8 +8,9 @@ from scipy import sparse
 from panscape.simulate import simulate_treatments
 from panscape.unicoord.changes import NOISE, OWN, _matched, _noise, change_scores, confidence_of
 from panscape.unicoord.effects import EffectRidge, error_variance
-from panscape.unicoord.interactions import MEAN, POOLED, RIDGE, agreement, learn_interactions, moved
+from panscape.unicoord.interactions import MEAN, POOLED, RIDGE, agreement, moved
 from panscape.unicoord.labels import LabelInfo, Layout
+from panscape.unicoord.learn_interactions import learn_interactions
 from panscape.unicoord.model import CoordinateSystem
 from panscape.unicoord.targets import Targets
 from panscape.unicoord.train import train

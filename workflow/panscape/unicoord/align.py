@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from panscape.log import logger
-from panscape.unicoord.doubt import MIN_CELLS
 from panscape.unicoord.labels import LabelInfo
 
 if TYPE_CHECKING:
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
 _ROUNDS = 2  # alignments, each with the classes of the one before
 _SHRINK = 100.0  # cells at the common shift in the shift of a class
 _MOST_CHANGED = 0.05  # fraction of cells of a batch that may change their class by its alignment
+MIN_CELLS = 50  # batches with fewer cells are taken as they are
 _ONE_CLASS = 0.9  # a batch with this fraction of cells in one class is not aligned
 
 

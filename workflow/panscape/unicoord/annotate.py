@@ -9,8 +9,8 @@ import pandas as pd
 
 from panscape.errors import fail
 from panscape.log import without_repeats
-from panscape.unicoord.align import encoded_aligned
-from panscape.unicoord.doubt import MIN_CELLS, doubted
+from panscape.unicoord.align import MIN_CELLS, encoded_aligned
+from panscape.unicoord.calibrate import doubted
 from panscape.unicoord.genes import check_overlap
 from panscape.unicoord.labels import LabelInfo
 
@@ -94,7 +94,7 @@ def _share(
         return before
     share = model.confidence.probability(model.layout, label, aligned.votes, aligned.linear)
     part = model.layout.part(label.name)
-    return doubted(share, before, whole.votes[:, part], whole.linear[:, part], groups)
+    return doubted(share, before, whole.votes[:, part], whole.linear[:, part], groups, MIN_CELLS)
 
 
 def _predicted(

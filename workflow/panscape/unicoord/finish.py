@@ -10,7 +10,8 @@ import torch
 from panscape.training.batches import permutation
 from panscape.unicoord.confidence import Confidence, calibrate
 from panscape.unicoord.head import MAX_CELLS, fit_heads, weigh_heads
-from panscape.unicoord.interactions import Interaction, learn_interactions
+from panscape.unicoord.interactions import Interaction
+from panscape.unicoord.learn_interactions import learn_interactions
 from panscape.unicoord.model import CoordinateSystem
 from panscape.unicoord.module import Network
 from panscape.unicoord.store import CompressedCounts, Scale
