@@ -254,3 +254,8 @@ def test_gains_that_are_equal_but_for_rounding_move_no_node(more):
     community, moves = moved([1, 1 + more], 1.6)
     assert community[1] == community[0] != community[2] and moves == 1
     assert moved([1, 1.01], 1.6)[0].tolist() == [0, 2, 2]
+
+
+def test_edges_without_weight_are_no_edges():
+    matrix = adjacency(NeighborGraph(3, np.array([[0, 1], [1, 2]]), np.array([2.0, 0.0])))
+    assert matrix.nnz == 2 and matrix.toarray().tolist() == [[0, 2, 0], [2, 0, 0], [0, 0, 0]]
