@@ -29,8 +29,10 @@ example-worm: $(VENV)/demo.stamp ## analyse neurons of the worm embryo, whose fi
 	$(BIN)/snakemake --quiet reason --configfile examples/worm.yaml --cores $(CORES)
 	@echo "Open results/worm/report.html"
 
-test: $(VENV)/dev.stamp ## run the tests
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest
+# whole runs first: they are the longest pieces, and a file of tests stays in one process
+test: $(VENV)/dev.stamp ## run the tests, in as many processes as CORES
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n $(CORES) --dist loadfile --no-loadscope-reorder \
+	  tests/workflow tests/fuzz tests/preflight tests
 
 # what reads files, and quality control in whole runs; only these packages differ from envs/requirements.txt
 NEWEST := anndata pandas mudata zarr h5py

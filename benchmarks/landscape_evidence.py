@@ -17,6 +17,11 @@ and mean over the collections that decide. The last line printed is one JSON obj
     python benchmarks/landscape_evidence.py --data DATA --work WORK --seeds 2 3
 
 What is clustered and correlated is kept in WORK; a rerun costs the landscapes only.
+
+``--original "python run.py"`` runs another program on the same counts, e.g. the original one, which is not
+part of this project: the command gets the folder of a collection (``ready.json``: studies and least cells of
+a cluster; ``genes.tsv``; ``<study>.h5ad``) and the name of a table to write: study, age, pseudotime of its
+own clusters. Its row is of those clusters, not of the common ones.
 """
 
 from __future__ import annotations
@@ -24,6 +29,9 @@ from __future__ import annotations
 import argparse
 import json
 import logging
+import shlex
+import subprocess
+import tempfile
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -190,6 +198,24 @@ def evaluate(given: Collection, variants: dict[str, dict]) -> list[dict]:
     return [{"set": given.name, "seed": given.seed, "clusters": len(clusters), **row} for row in rows]
 
 
+def original(given: Collection, command: str) -> dict:
+    """Return the row of another program, which clusters, correlates and orders the same counts itself."""
+    counts = next(iter(given.paths.values())).parent
+    with tempfile.TemporaryDirectory() as folder:
+        table = Path(folder) / "clusters.tsv"
+        subprocess.run(
+            [*shlex.split(command), str(counts), str(table)], check=True, stdout=subprocess.DEVNULL
+        )
+        found = pd.read_csv(table, sep="\t")
+    age, pseudotime = found["age"].to_numpy(float), found["pseudotime"].to_numpy(float)
+    aged = np.isfinite(age)
+    common, study = aged & np.isfinite(pseudotime), pd.factorize(found["study"])[0]
+    row = {"set": given.name, "seed": given.seed, "clusters": len(found), "variant": "original"}
+    row |= {"n": int(common.sum()), "rho": on_common(pseudotime, age, common), "worst": float("nan")}
+    row["reached"] = float(np.isfinite(pseudotime[aged]).mean())
+    return row | {"within": within_studies(pseudotime[common], age[common], study[common])}
+
+
 def knob_range(given, variant: dict | None, name: str, age, common, rho: float) -> dict[str, float]:
     """Return the lowest rho over a variant's remaining settings, and over single numbers of neighbours."""
 
@@ -241,6 +267,7 @@ def main() -> None:
     parser.add_argument("--sets", nargs="+", default=list(ALL), choices=ALL)
     parser.add_argument("--seeds", nargs="+", type=int, default=[0])
     parser.add_argument("--variants", nargs="+", default=list(VARIANTS), choices=VARIANTS)
+    parser.add_argument("--original", metavar="COMMAND", help="another program to run on the same counts")
     parser.add_argument("--table", type=Path, help="also write every row here, as TSV, after each collection")
     args = parser.parse_args()
     logging.disable(logging.WARNING)
@@ -251,6 +278,7 @@ def main() -> None:
             given = collection(name, seed, args.work, args.data)
             if given is not None:
                 rows += evaluate(given, {variant: VARIANTS[variant] for variant in args.variants})
+                rows += [original(given, args.original)] if args.original else []
                 print(f"{name}, seed {seed}: {time.process_time() - start:.0f} CPU s", flush=True)
                 if args.table is not None:
                     pd.DataFrame(rows).to_csv(args.table, sep="\t", index=False)

@@ -25,6 +25,7 @@ READERS = {
     "sivae": "judge_engines", "networks": "plot_effects", "metacells": "plot_metacells",
     "unicoord": "plot_unicoord", "coexpression": "write_report",
 }  # fmt: skip
+LAST = ["coexpression/", "unicoord/annotation"]  # what only the report reads
 REPORT = RESULTS / "report.html"
 
 
@@ -49,9 +50,12 @@ def digests_of(folder: Path) -> dict[str, str]:
     return {str(path.relative_to(folder)): digests.read(path).sha256 for path in paths}
 
 
-def damaged(folder: Path, job: Job, stage: str, rng: np.random.Generator) -> str:
-    """Cut or change a result of a stage that a job reads, as a failing disk does, and return it."""
-    given = [folder / name for name in sorted(job.inputs) if name.startswith(f"{RESULTS}/{stage}/")]
+def damaged(folder: Path, job: Job, part: str, rng: np.random.Generator) -> str:
+    """Cut or change a result that a job reads, as a failing disk does, and return it.
+
+    The names of the results begin with `part`.
+    """
+    given = [folder / name for name in sorted(job.inputs) if name.startswith(f"{RESULTS}/{part}")]
     own = [path for at in given for path in (digests.recorded(at) if at.is_dir() else [at])]
     path = own[int(rng.integers(len(own)))]
     content, kept = bytearray(path.read_bytes()), path.stat()
@@ -94,17 +98,17 @@ def test_damaged_results_are_named_and_made_anew(folder: Path):
         readers = [job for job in jobs if job.rule == rule]
         reader = readers[int(rng.integers(len(readers)))]
         if rule != "write_report":
-            broken.add(damaged(folder, reader, stage, rng))
+            broken.add(damaged(folder, reader, f"{stage}/", rng))
             targets += lose(folder, reader)
     run = type_command(folder, "verify")
     assert run.returncode and all(f"DAMAGED {name}:" in run.stdout for name in broken), run.stdout
     cure(folder, jobs, targets, broken)
-    last = damaged(folder, reader, "coexpression", rng)
+    last = {damaged(folder, reader, part, rng) for part in LAST}
     (folder / REPORT).write_bytes((folder / REPORT).read_bytes()[:-100])
     run = type_command(folder, "verify")
-    assert run.returncode and all(f"DAMAGED {name}:" in run.stdout for name in (last, REPORT)), run.stdout
+    assert run.returncode and all(f"DAMAGED {name}:" in run.stdout for name in (*last, REPORT)), run.stdout
     lose(folder, reader)
-    cure(folder, jobs, [], {last})
+    cure(folder, jobs, [], last)
     run = type_command(folder, "verify")
     assert run.returncode == 0, run.stdout
     assert digests_of(folder) == before

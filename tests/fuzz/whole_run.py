@@ -20,6 +20,7 @@ ADDED = {
     "features": {"set_sizes": [2, 500], "top_fraction": 0.3, "groups": 4, "trees": 20},
     "networks": {"gene_sets": ["resources/small/simulated/truth/lines/modules.gmt"], "permutations": 200},
 }
+FRESH = "fresh"  # a study that is annotated, not trained on
 STAGES = [
     "preprocess", "panclust", "coexpression", "landscape", "dictionary", "programs", "features", "sivae",
     "networks", "metacells", "unicoord",
@@ -43,8 +44,13 @@ class Job:
 
 
 def write_collection(path: Path) -> None:
-    """Write the configuration of a collection with every stage and a report of all."""
+    """Write the configuration of a collection with every stage, annotation and a report of all."""
     config = yaml.safe_load(COLLECTION.read_text())
+    late = next(study for study in config["studies"] if study["id"] == "late")
+    config["studies"].append(late | {"id": FRESH, "simulated": FRESH, "use": ["unicoord"]})
+    drawn = next(study for study in config["simulation"]["studies"] if study["name"] == "late")
+    config["simulation"]["studies"].append(drawn | {"name": FRESH})
+    config["unicoord"]["apply"] = {"studies": [FRESH]}
     path.write_text(yaml.safe_dump(config | ADDED | {"report": dict.fromkeys(ON_DEMAND, True)}))
 
 

@@ -36,13 +36,20 @@ class Run:
         self.process.wait()
 
 
+def _heed_ctrl_c():
+    """Heed SIGINT, which a shell makes its background jobs ignore, and so also tests that run as one."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def start(folder, *arguments, profile="slurm", blocks=True) -> Run:
     """Type ``snakemake --profile slurm`` at the root of a checkout; `blocks` tells what rules ask for."""
     log = folder / f"typed-{time.monotonic_ns()}.log"
     command = [sys.executable, "-m", "snakemake", *arguments, "--profile", profile, *QUICK]
     command += [*(BLOCKS if blocks else ()), "--configfile", "collection.yaml"]
     with log.open("w") as file:
-        process = subprocess.Popen(command, cwd=folder, stdout=file, stderr=file, start_new_session=True)
+        process = subprocess.Popen(
+            command, cwd=folder, stdout=file, stderr=file, start_new_session=True, preexec_fn=_heed_ctrl_c
+        )
     return Run(folder, process, log, time.time())
 
 

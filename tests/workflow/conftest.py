@@ -1,5 +1,6 @@
 """Run the workflow as a user does: the snakemake command in a folder of its own."""
 
+import fcntl
 import shutil
 import subprocess
 import sys
@@ -25,11 +26,20 @@ def snakemake():
 
 
 @pytest.fixture(scope="session")
-def finished(tmp_path_factory):
+def finished(tmp_path_factory, request):
     """Return a folder in which the tiny collection ran to its report; tests must not change it."""
-    folder = tmp_path_factory.mktemp("finished")
-    run = run_snakemake(folder)
-    assert run.returncode == 0, run.stderr[-4000:]
+    base = tmp_path_factory.getbasetemp()
+    # processes that share the tests share the run, which the first of them makes
+    folder = (base.parent if hasattr(request.config, "workerinput") else base) / "finished"
+    whole = folder.with_suffix(".whole")
+    with open(folder.with_suffix(".lock"), "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not whole.exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir()
+            run = run_snakemake(folder)
+            assert run.returncode == 0, run.stderr[-4000:]
+            whole.touch()
     return folder
 
 

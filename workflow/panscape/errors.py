@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import errno
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -14,7 +15,12 @@ _SECRET = re.compile(
     r"token|key|sig|secret|pass|pwd|auth|cred|session|policy|jwt|sas|code|ticket", re.IGNORECASE
 )
 _LONG = re.compile(r"\S{801,}")
-_NUMBER = re.compile(r"\berrno = (\d+)")  # as HDF5 writes it
+DISK = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EIO})
+"""Numbers of the system's errors where a disk is full, read-only or broken."""
+DENIED = frozenset({errno.EACCES, errno.EPERM})
+"""Numbers of the system's errors where writing is not allowed."""
+# in the texts of HDF5, of libraries in Rust (safetensors), and of errors made from another one's text
+_NUMBER = re.compile(r"\berrno = (\d+)|\(os error (\d+)\)|\[Errno (\d+)\]")
 
 
 def masked(text: str) -> str:
@@ -50,7 +56,7 @@ def readable(text: str) -> str:
 
 
 def system_number(error: BaseException | None) -> int | None:
-    """Return the system's number of an error (e.g. of a full disk), also where HDF5 has it in its text only.
+    """Return the system's number of an error (e.g. of a full disk), also if only its text has it.
 
     Examples
     --------
@@ -58,11 +64,13 @@ def system_number(error: BaseException | None) -> int | None:
     28
     >>> system_number(RuntimeError("Can't decrement id ref count (file write failed: errno = 28, ...)"))
     28
+    >>> system_number(ValueError("I/O error: No space left on device (os error 28)"))
+    28
     """
     if isinstance(error, OSError) and error.errno is not None:
         return error.errno
-    match = _NUMBER.search(str(error)) if isinstance(error, (OSError, RuntimeError)) else None
-    return int(match[1]) if match else None
+    match = _NUMBER.search(str(error)) if error is not None else None
+    return int(match[match.lastindex or 0]) if match else None
 
 
 @dataclass(frozen=True)

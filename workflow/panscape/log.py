@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import logging
 import os
 import sys
@@ -12,13 +11,12 @@ import traceback
 from collections.abc import Callable, Iterator
 from types import TracebackType
 
-from panscape.errors import UserError, masked, system_number
+from panscape.errors import DISK, UserError, masked, system_number
 
 logger = logging.getLogger("panscape")
 
 QUIET = "PANSCAPE_QUIET"
 """Environment variable: if it is set, jobs with a log file write only their warnings to the terminal."""
-_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EIO}
 
 
 class _Masked(logging.Formatter):
@@ -115,7 +113,7 @@ def _closing(trace: TracebackType | None) -> bool:
 def _hdf5_failed(error: BaseException) -> bool:
     """Return whether an error is that of a disk (full, read-only) while HDF5 files may be open."""
     causes = [error, error.__cause__, error.__context__]
-    return "h5py" in sys.modules and any(system_number(cause) in _DISK for cause in causes)
+    return "h5py" in sys.modules and any(system_number(cause) in DISK for cause in causes)
 
 
 class Progress:

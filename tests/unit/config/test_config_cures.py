@@ -99,6 +99,12 @@ def alike_lines(folder):
     return h5ad(folder, obs={"donor": lines}) | {"use": ["sivae"], "obs": {"line": {"column": "donor"}}}
 
 
+def alike_types(folder):
+    types = np.resize(["CD4+ T", "CD4- T", "B", ""], 64)
+    study = h5ad(folder, obs={"donor": np.resize(["A", "B", "B"], 64), "kind": types})
+    return study | {"use": ["sivae"], "obs": {"line": {"column": "donor"}, "cell_type": {"column": "kind"}}}
+
+
 def folder_of_results(folder):
     inner = folder / "Solo.out" / "Gene" / "filtered"
     inner.mkdir(parents=True)
@@ -123,7 +129,7 @@ def peaks_only(folder):
 
 CASES = [
     repeated, two_genomes, splicing, logarithms, no_matrix, expected_counts, turned, turned_barcodes,
-    other_prefix, several_samples, stages, decimal_commas, alike_lines, folder_of_results,
+    other_prefix, several_samples, stages, decimal_commas, alike_lines, alike_types, folder_of_results,
     counts_to_choose, peaks_only,
 ]  # fmt: skip
 
@@ -153,7 +159,7 @@ def pasted(study, fix):
         return study | {"path": found[1]}
     if found := re.search(r"(?:write one of:|this file also has) ([\w:]+)", fix):
         return study | {"counts": found[1]}
-    if found := re.search(r"(?:^|\W)(age|line): \{", fix):
+    if found := re.search(r"(?:^|\W)(age|line|cell_type): \{", fix):
         entry = yaml.safe_load(block(fix, found.end() - 1))
         if entry["column"] == "...":
             del entry["column"]
@@ -169,6 +175,8 @@ def pasted(study, fix):
 
 def problems(study):
     settings = {"preprocess": {"min_genes": 0}, "landscape": {"root": "none"}, "species": "human"}
+    if {"line", "cell_type"} <= set(study.get("obs", ())):
+        settings["sivae"] = {"within": "cell_type"}
     study = yaml.safe_load(yaml.safe_dump(study))
     try:
         look_at_inputs(load({"collection": "test", "studies": [study], **settings}))

@@ -301,6 +301,37 @@ def test_files_that_the_simulation_makes_need_not_be_there(study):
     assert "modules.gmt does not exist" in problems(entry, networks={"gene_sets": ["modules.gmt"]})
 
 
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"A\nB\n", "line 1 has one column"),
+        (b"", "no edge between two genes"),
+        (b"A\tA\n", "no edge between two genes"),
+        (b"\x1f\x8b\x08\0", "cannot be read"),
+        (b"A\tB\nC\t\xe9\n", "not text in UTF-8"),
+    ],
+)
+def test_known_networks_are_read_before_the_run(study, tmp_path, content, message):
+    (tmp_path / "known.tsv").write_bytes(content)
+    told = problems({"id": "a", "path": study}, overlap={"networks": [str(tmp_path / "known.tsv")]})
+    assert f"overlap.networks[0] ({tmp_path / 'known.tsv'})" in told and message in told
+    (tmp_path / "known.tsv").write_bytes(b"A\tB\n")
+    check_inputs(config({"id": "a", "path": study}, overlap={"networks": [str(tmp_path / "known.tsv")]}))
+
+
+def test_a_library_with_the_name_of_our_own_is_refused(study, tmp_path):
+    path = tmp_path / "mitochondrial.gmt"
+    path.write_text("S\t-\tGENE1\n")
+    entry, given = {"id": "a", "path": study}, [str(path)]
+    assert "is called 'mitochondrial', as the set of" in problems(entry, networks={"gene_sets": given})
+    for section in (
+        {"networks": {"gene_sets": given, "mito_set": False}},
+        {"networks": {"gene_sets": [{"name": "mito", "path": given[0]}]}},
+        {"dictionary": {"gene_sets": given}},
+    ):
+        check_inputs(config(entry, **section))
+
+
 def test_used_by():
     studies = [{"id": "a", "path": "a"}, {"id": "b", "path": "b", "use": ["metacells"]}]
     filled = config(*studies)

@@ -16,7 +16,7 @@ PYTHONS = ("3.11", "3.12", "3.13")
 # imported under another name than that of the distribution
 DISTRIBUTIONS = {"sklearn": "scikit-learn", "yaml": "pyyaml", "umap": "umap-learn", "PIL": "pillow"}
 # called in a process of its own, never imported
-COMMANDS = {"coverage", "pre-commit", "pre-commit-hooks", "ruff", "snakefmt"}
+COMMANDS = {"coverage", "pre-commit", "pre-commit-hooks", "pytest-xdist", "ruff", "snakefmt"}
 COMMANDS |= {"snakemake-executor-plugin-slurm"}
 # of which a file is read, never a module imported
 FILES = {"bokeh"}

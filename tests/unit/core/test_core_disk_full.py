@@ -8,10 +8,12 @@ import tempfile
 
 import numpy as np
 import pytest
+from safetensors import SafetensorError
 
 from panscape.data.external_sort import ExternalSort
+from panscape.data.files import atomic
 from panscape.data.temporary import check_temporary, temporary_space
-from panscape.errors import UserError
+from panscape.errors import UserError, fail, system_number
 from panscape.pipeline.preflight.jobs import plan
 from panscape.training.gpu_lock import claim
 
@@ -109,6 +111,61 @@ def test_a_run_is_not_begun_where_temporary_files_do_not_fit(tmp_path, monkeypat
 def test_other_errors_are_not_laid_on_the_temporary_folder():
     with pytest.raises(OSError, match="Connection refused"), temporary_space():
         raise OSError(errno.ECONNREFUSED, "Connection refused")
+
+
+def test_a_file_that_is_missing_elsewhere_is_not_laid_on_the_temporary_folder(tmp_path):
+    with pytest.raises(FileNotFoundError), temporary_space(tmp_path / "temporary"):
+        (tmp_path / "input.tsv").read_text()
+
+
+TEXTS = {  # as HDF5 on writing, safetensors, shutil and a wrapped error say it
+    "RuntimeError": "Can't decrement id ref count (file write failed: time = Sun Nov 29 21:53:55 2026\n, "
+    "filename = '{path}', file descriptor = 4, errno = {number}, error message = 'some')",
+    "SafetensorError": "Error while serializing: I/O error: some (os error {number})",
+    "ValueError": "[('a.py', '{path}', \"[Errno {number}] some: '{path}'\")]",
+}
+
+
+def carrying(kind: str, number: int, path) -> Exception:
+    known = {"RuntimeError": RuntimeError, "SafetensorError": SafetensorError, "ValueError": ValueError}
+    return known[kind](TEXTS[kind].format(number=number, path=path))
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EIO])
+@pytest.mark.parametrize("kind", TEXTS)
+def test_any_error_that_carries_the_number_of_a_disk_fault_is_told(tmp_path, kind, number):
+    error = carrying(kind, number, tmp_path / ".1.table.x")
+    assert system_number(error) == number
+    with pytest.raises(UserError) as told, atomic(tmp_path / "table.x"):
+        raise error
+    assert f"{tmp_path / 'table.x'}: cannot be written ({os.strerror(number)})" in str(told.value)
+
+
+@pytest.mark.parametrize("kind", TEXTS)
+def test_other_numbers_stay_what_they_are(tmp_path, kind):
+    error = carrying(kind, errno.ECONNREFUSED, tmp_path)
+    with pytest.raises(type(error)) as told, atomic(tmp_path / "table.x"):
+        raise error
+    assert told.value is error
+
+
+def test_an_input_that_cannot_be_read_is_not_laid_on_the_output(tmp_path):
+    error = carrying("RuntimeError", errno.EIO, "/somewhere/else/counts.h5ad")
+    with pytest.raises(RuntimeError) as told, atomic(tmp_path / "table.x"):
+        raise error
+    assert told.value is error
+
+
+def test_an_error_for_the_user_is_not_read_for_numbers(tmp_path):
+    error = fail("b.tsv", "cannot be read ([Errno 5] Input/output error)")
+    with pytest.raises(UserError) as told, atomic(tmp_path / "table.x"):
+        raise error
+    assert told.value is error
+
+
+def test_errors_without_a_number_have_none():
+    assert system_number(None) is None
+    assert system_number(ValueError("errno is unknown (os error)")) is None
 
 
 def test_locks_of_gpus_name_the_folder_that_cannot_be_written(tmp_path):

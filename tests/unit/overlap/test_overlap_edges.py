@@ -58,15 +58,50 @@ def test_bad_files_are_reported(tmp_path, text, message):
 
 
 def test_unreadable_files_are_reported(tmp_path):
-    for name, content in (
-        ("x.tsv.gz", b"A\tB\n"),
-        ("x.tsv", b"\xff\xfe\x00A\t\x00B"),
-        ("y.tsv.gz", b"\x1f\x8b\x08"),
+    packed = gzip.compress("".join(f"G{at}\tG{at * 7}\n" for at in range(5000)).encode())
+    for name, content, message in (
+        ("x.tsv", b"\xff\xfe\x00A\t\x00B", "not text in UTF-16"),
+        ("y.tsv", b"A\tB\nC\t\xe9\n", "not text in UTF-8"),
+        ("z.tsv", b"A\tB\nC\0\tD\n", "line 2 has zero bytes"),
+        ("y.tsv.gz", b"\x1f\x8b\x08", "cannot be read"),
+        ("cut.tsv.gz", packed[: len(packed) // 2], "cannot be read"),
+        ("changed.tsv.gz", packed[:200] + bytes([packed[200] ^ 255]) + packed[201:], "cannot be read"),
     ):
         path = tmp_path / name
         path.write_bytes(content)
-        with pytest.raises(UserError, match="not readable"):
+        with pytest.raises(UserError, match=rf"{name}.*{message}"):
             read_network(path, "x")
+    with pytest.raises(UserError, match="is a folder"):
+        read_network(tmp_path, "x")
+    with pytest.raises(UserError, match="there is no file"):
+        read_network(tmp_path / "gone.tsv", "x")
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le"])
+def test_edge_lists_are_read_in_the_encodings_of_spreadsheets(tmp_path, encoding):
+    path = tmp_path / "net.tsv.gz"  # not gzipped, whatever its name says
+    path.write_bytes("A\tB\r\nB\tC\r\n".encode(encoding))
+    assert read_network(path, "net").pairs == [("A", "B"), ("B", "C")]
+
+
+@pytest.mark.parametrize("header", ["", "gene1\tgene2\n"])
+def test_genes_with_names_of_headers_are_genes(tmp_path, header):
+    path = tmp_path / "net.tsv"
+    path.write_text(f"{header}ID1\tID2\nTF\tID3\nID2\tA\n")
+    net = read_network(path, "net")
+    assert net.pairs == [("A", "ID2"), ("ID1", "ID2"), ("ID3", "TF")]
+    assert (net.n_lines, net.n_loops, net.n_repeats) == (3, 0, 0)
+    path.write_text("TF\tTF\nTF\tA\nA\tTF\n")
+    net = read_network(path, "net")
+    assert net.pairs == [("A", "TF")] and (net.n_lines, net.n_loops, net.n_repeats) == (3, 1, 1)
+
+
+def test_a_few_lines_are_enough_to_check_a_file(tmp_path):
+    path = tmp_path / "net.tsv"
+    path.write_text("A\tB\nB\tC\nbroken\n")
+    assert read_network(path, "net", lines=2).n_lines == 2
+    with pytest.raises(UserError, match="line 3 has one column"):
+        read_network(path, "net", lines=3)
 
 
 names = st.text(

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from panscape.graph import communities
 from panscape.graph.communities import partition_levels, partitions, to_igraph
-from panscape.graph.louvain import adjacency, louvain_levels, modularity
+from panscape.graph.louvain import MIN_GAIN, adjacency, louvain_levels, modularity
+from panscape.graph.louvain_kernel import move_nodes
 from panscape.graph.neighbors import neighbors
 from panscape.graph.umap_weights import NeighborGraph, neighbor_graph
 
@@ -232,3 +233,29 @@ def test_a_process_that_fails_says_why(monkeypatch):
     monkeypatch.setattr(communities, "PROCESS_EDGES", 0)
     with pytest.raises(RuntimeError, match=r"resolution -1 failed(.|\n)*rror"):
         partitions(made_graph(), {-1.0: 0, 1.0: 0}, algorithm="louvain-igraph", threads=2)
+
+
+def moved(weights, resolution, min_gain=MIN_GAIN):
+    """Return the communities and moves of a path a - c - b, whose middle is visited first."""
+    matrix = adjacency(NeighborGraph(3, np.array([[0, 1], [1, 2]]), np.asarray(weights, float)))
+    degree = np.asarray(matrix.sum(axis=1)).ravel()
+    parts = (part.astype(np.int64) for part in (matrix.indptr, matrix.indices))
+    return move_nodes(*parts, matrix.data, degree, resolution, np.array([1, 0, 2]), min_gain)
+
+
+def test_a_move_gains_more_than_the_least():
+    # c gains 1 - r / 2 from joining a; b would lose from joining both if r > 4 / 3
+    assert moved([1, 1], 1.6)[1] == 1 and moved([1, 1], 1.98)[1] == 1
+    assert moved([1, 1], 1.6, 0.19)[1] == 1 and moved([1, 1], 1.6, 0.21)[1] == 0
+
+
+@pytest.mark.parametrize("more", [0, 1e-9])
+def test_gains_that_are_equal_but_for_rounding_move_no_node(more):
+    community, moves = moved([1, 1 + more], 1.6)
+    assert community[1] == community[0] != community[2] and moves == 1
+    assert moved([1, 1.01], 1.6)[0].tolist() == [0, 2, 2]
+
+
+def test_edges_without_weight_are_no_edges():
+    matrix = adjacency(NeighborGraph(3, np.array([[0, 1], [1, 2]]), np.array([2.0, 0.0])))
+    assert matrix.nnz == 2 and matrix.toarray().tolist() == [[0, 2, 0], [2, 0, 0], [0, 0, 0]]

@@ -98,6 +98,14 @@ def test_published_networks_drop_activations_where_the_released_ones_do():
             {"labels": LABELS, "restore": [{"label": "layer", "leave": [1, 2]}]},
             "not a continuous or ordinal label",
         ),
+        ({"labels": LABELS, "integrate": "celltype"}, "'celltype' is not a discrete label.*cell_type"),
+        ({"labels": LABELS, "integrate": "age"}, "'age' is a continuous label"),
+        ({"labels": LABELS, "integrate": "layer"}, r"'layer' is a parent of another label.*\(cell_type\)"),
+        ({"integrate": "donor"}, r"'donor' is not a discrete label.*\(cell_type, platform\), auto or null"),
+        ({"integrate": "none"}, "auto or null"),
+        ({"integrate": ""}, "write text or null"),
+        ({"integrate": float("nan")}, "unicoord.integrate"),
+        ({"interactions": 1}, "unicoord.interactions: found 1 -> write true or false"),
         ({"apply": {"studies": ["b"]}}, "there is no study 'b'"),
         ({"apply": {"studies": ["a"]}}, "no study is left to train a model on"),
         ({"apply": {"model": "folder"}}, "a model is given, but no studies"),
@@ -111,6 +119,19 @@ def test_published_networks_drop_activations_where_the_released_ones_do():
 def test_invalid_settings_are_reported_before_any_job(section, message):
     with pytest.raises(UserError, match=message):
         loaded(**section)
+
+
+@pytest.mark.parametrize("chosen", [None, "auto", "cell_type"])
+def test_a_label_to_integrate_over_is_discrete_or_left_open(chosen):
+    assert loaded(labels=LABELS, integrate=chosen)["integrate"] == chosen
+    assert loaded(integrate=chosen)["integrate"] == chosen
+
+
+def test_without_studies_to_train_on_no_label_is_looked_for():
+    given = copy.deepcopy(BASE)
+    given["studies"][0]["use"] = ["landscape"]
+    given["unicoord"] = {"integrate": "donor"}
+    assert load(given)["unicoord"]["integrate"] == "donor"
 
 
 def test_applied_studies_are_not_trained_on():

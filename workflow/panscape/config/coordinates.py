@@ -7,6 +7,7 @@ from typing import Any
 
 from panscape.errors import Problem, nearest
 
+_UNLISTED = {"cell_type": "discrete", "platform": "discrete"}  # labels if none are listed and these vary
 _MADE = {"study", "barcode", "n_counts", "n_genes", "mito_share", "ribo_share", "dpt_pseudotime"}
 
 
@@ -17,6 +18,7 @@ def coordinates(config: dict[str, Any], studies: list[tuple[int, dict[str, Any]]
     kinds = {label["name"]: label["kind"] for label in labels}
     yield from _applied(settings.get("apply", {}), studies)
     yield from _labels(settings, labels, kinds, studies)
+    yield from _batch(settings, labels, kinds, studies)
     if not labels:
         return
     first: set[str] = set()
@@ -38,6 +40,24 @@ def coordinates(config: dict[str, Any], studies: list[tuple[int, dict[str, Any]]
             yield Problem(f"{where}.label", what, _advice(name, numbers, "unicoord.labels"))
         if test["leave"][0] > test["leave"][1]:
             yield Problem(f"{where}.leave", "the first number is the larger", "write [low, high]")
+
+
+def _batch(settings, labels, kinds, studies) -> Iterator[Problem]:
+    """Yield the problem of a label whose effect is to be removed, and which no model will have."""
+    wanted = settings.get("integrate", "auto")
+    if wanted in (None, "auto") or not any("unicoord" in study["use"] for _, study in studies):
+        return
+    above = {label["parent"] for label in labels}  # sums of the classes of their children
+    known = {name: kind for name, kind in (kinds or _UNLISTED).items() if kind == "discrete"}
+    if wanted in known and wanted not in above:
+        return
+    what = f"{wanted!r} is not a discrete label"
+    if wanted in kinds:
+        what = f"{wanted!r} is {'a parent of another' if wanted in above else 'a ' + kinds[wanted]} label"
+    there = ", ".join(name for name in known if name not in above) or "none"
+    yield Problem(
+        "unicoord.integrate", what, f"write a discrete label of unicoord.labels ({there}), auto or null"
+    )
 
 
 def _applied(apply: dict[str, Any], studies: list[tuple[int, dict[str, Any]]]) -> Iterator[Problem]:

@@ -139,16 +139,19 @@ def _scenarios(config: dict[str, Any], seen: list[Seen]) -> Iterator[Problem]:
     )
 
 
-def _lines(config: dict[str, Any], understood: list[Understood]) -> tuple[Problem, ...]:
-    """Return the problems of lines whose results would have the same files."""
-    from panscape.sivae.line_names import file_names
+def _lines(config: dict[str, Any], understood: list[Understood]) -> Iterator[Problem]:
+    """Yield the problems of lines whose results would have the same files."""
+    from panscape.sivae.line_names import alike_types, file_names
 
     used, column = studies.used_by(config, "sivae"), config["sivae"]["line"]
+    within = config["sivae"]["within"]
+    for item in understood if within else ():
+        if item.study in used:
+            yield from alike_types(item.labels.get(within, ()), item.study, within)
     try:
         file_names({item.study: item.labels.get(column, ()) for item in understood if item.study in used})
     except UserError as error:
-        return error.problems
-    return ()
+        yield from error.problems
 
 
 def _losses(config: dict[str, Any]) -> Iterator[str]:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import gzip
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 
+from panscape.data.text import open_text
 from panscape.errors import Problem, UserError, fail
 from panscape.log import logger
 
@@ -78,55 +79,67 @@ class Graph:
         return Graph(self.genes, self.edges[kept], None if self.weight is None else self.weight[kept])
 
 
-def read_network(path: str | Path, name: str) -> Network:
+def read_network(path: str | Path, name: str, *, lines: int | None = None) -> Network:
     """Read an edge list from its first two columns, the gene names.
 
-    The file may be gzipped; columns are separated by tabs, commas or blanks. A header is recognised by its
-    words (``gene1``, ``source``, ``tf`` ...), lines that start with ``#`` are comments. Direction, self loops
-    and repeats are dropped, counted and logged.
+    The file may be gzipped; columns are separated by tabs, commas or blanks. The first line is
+    a header if its words are those of one (``gene1``, ``source``, ``tf`` ...) and no gene of other lines has
+    them as a name; lines that start with ``#`` are comments. Direction, self loops and repeats are dropped,
+    counted and logged.
+
+    Parameters
+    ----------
+    path
+        The file, in UTF-8 or UTF-16.
+    name
+        Name of the network.
+    lines
+        Number of lines that are read, e.g. to check a file; all by default.
 
     Raises
     ------
     UserError
-        If a line has fewer than two columns or nothing is left.
+        If the file cannot be read, a line has fewer than two columns or nothing is left.
     """
     where = str(path)
-    opener = gzip.open if where.endswith(".gz") else open
     seen: set[tuple[str, str]] = set()
-    lines = loops = repeats = 0
+    used = loops = 0
     problems: list[Problem] = []
-    split = None
-    try:
-        with opener(path, "rt", encoding="utf-8") as handle:
-            for number, line in enumerate(handle, start=1):
-                if not line.strip() or line.startswith("#"):
-                    continue
-                split = split or _splitter(line)
-                fields = [field.strip().strip('"') for field in split(line.rstrip("\r\n"))]
-                if len(fields) < 2 or not fields[0] or not fields[1]:
-                    problem = f"line {number} has one column: {line.strip()[:40]!r}"
-                    problems.append(Problem(where, problem, "give two columns of gene names on every line"))
-                    continue
-                if lines == 0 and _HEADER.match(fields[0]) and _HEADER.match(fields[1]):
-                    continue
-                lines += 1
-                first, second = sorted(fields[:2])
-                if first == second:
-                    loops += 1
-                elif (first, second) in seen:
-                    repeats += 1
-                else:
-                    seen.add((first, second))
-    except (UnicodeDecodeError, gzip.BadGzipFile, EOFError) as error:
-        raise fail(where, f"not readable as text: {error}", "give a plain or gzip edge list") from error
+    split = head = None
+    with open_text(path, where, expected="an edge list, plain or gzipped") as handle:
+        for number, line in enumerate(islice(handle, lines), start=1):
+            if not line.strip() or line.startswith("#"):
+                continue
+            if "\0" in line:
+                raise fail(where, f"line {number} has zero bytes, so it is not text", "copy the file again")
+            split = split or _splitter(line)
+            fields = [field.strip().strip('"') for field in split(line.rstrip("\r\n"))]
+            if len(fields) < 2 or not fields[0] or not fields[1]:
+                problem = f"line {number} has one column: {line.strip()[:40]!r}"
+                problems.append(Problem(where, problem, "give two columns of gene names on every line"))
+                continue
+            first, second = sorted(fields[:2])
+            if used == 0 and head is None and _HEADER.match(first) and _HEADER.match(second):
+                head = (first, second)
+                continue
+            used += 1
+            if first == second:
+                loops += 1
+            else:
+                seen.add((first, second))
+    if head and any(gene in head for pair in seen for gene in pair):  # ID1 and TF are genes, too
+        used += 1
+        loops += head[0] == head[1]
+        seen |= {head} if head[0] != head[1] else set()
+    repeats = used - loops - len(seen)
     if problems:
         raise UserError(
             problems[:5] + ([Problem(where, f"{len(problems)} such lines")] if len(problems) > 5 else [])
         )
     if not seen:
-        raise fail(where, f"no edge between two genes in {lines} lines", "give an edge list of gene pairs")
-    logger.info("%s: %d edges (%d lines, %d self loops, %d repeats)", name, len(seen), lines, loops, repeats)
-    return Network(name, sorted(seen), lines, loops, repeats)
+        raise fail(where, f"no edge between two genes in {used} lines", "give an edge list of gene pairs")
+    logger.info("%s: %d edges (%d lines, %d self loops, %d repeats)", name, len(seen), used, loops, repeats)
+    return Network(name, sorted(seen), used, loops, repeats)
 
 
 def _splitter(line: str):

@@ -7,7 +7,6 @@ files that are not as they were written. Pickles are never read.
 from __future__ import annotations
 
 import contextlib
-import errno
 import glob
 import gzip
 import hashlib
@@ -28,7 +27,7 @@ from scipy import sparse
 
 from panscape.data import digests
 from panscape.data.inert import inert_table, restored_table
-from panscape.errors import UserError, fail, system_number
+from panscape.errors import DENIED, DISK, UserError, fail, system_number
 
 if TYPE_CHECKING:
     import h5py
@@ -40,7 +39,7 @@ RERUN = "if a run wrote it, delete it and run the same command again"
 _HOST = hashlib.sha256(platform.node().encode()).hexdigest()[:8]
 _SCRATCH = re.compile(r"\.(\d+)(?:-([0-9a-f]{8}))?")  # process and machine in the name of a scratch file
 _ABANDONED = 24 * 3600  # s: after this time a scratch file of another machine is nobody's
-_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EIO, errno.EACCES, errno.EPERM}
+_NAMED = re.compile(r"failed: time = .*?filename = '(.*?)', ", re.DOTALL)  # HDF5's texts
 _UNREADABLE = (
     OSError,  # h5py, gzip, anndata
     ValueError,  # pandas, npz, JSON, Unicode
@@ -82,9 +81,11 @@ def atomic(path: str | Path) -> Iterator[Path]:
         os.replace(scratch, path)
         if digest:
             digests.write(path, digest)
-    except (OSError, RuntimeError) as error:  # h5py raises both
+    except UserError:
+        raise
+    except Exception as error:  # h5py, safetensors and others have errors of their own for a full disk
         number = system_number(error)
-        if number not in _DISK or not _is_written(error, path):
+        if number not in DISK | DENIED or not _is_written(error, path):
             raise
         advice = "free space or give another folder, then run the same command again: finished files are kept"
         raise fail(str(path), f"cannot be written ({os.strerror(number)})", advice) from error
@@ -96,6 +97,8 @@ def atomic(path: str | Path) -> Iterator[Path]:
 def _is_written(error: Exception, path: Path) -> bool:
     """Return whether an error is about writing `path`, not about a file that is read meanwhile."""
     named = getattr(error, "filename", None)
+    if match := _NAMED.search(str(error)):
+        named = match[1]
     return not isinstance(named, str) or Path(named) in path.parents or path.parent in Path(named).parents
 
 

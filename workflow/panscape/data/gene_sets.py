@@ -13,6 +13,9 @@ from panscape.data.text import decode, strip
 from panscape.errors import Problem, UserError, fail
 from panscape.log import logger
 
+MITOCHONDRIAL = "mitochondrial"
+"""Library that ``networks.mito_set`` adds to those of the user."""
+
 
 @dataclass(frozen=True)
 class GeneSets:

@@ -9,10 +9,10 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from panscape.errors import fail
+from panscape.errors import DENIED, DISK, fail, system_number
 
 ROOM = 1 << 20  # bytes that have to fit: what the engine writes there to plan its jobs
-_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EIO, errno.ENOENT}
+_UNUSABLE = DISK | DENIED | {errno.ENOENT}
 
 
 @contextlib.contextmanager
@@ -32,9 +32,10 @@ def temporary_space(folder: str | Path | None = None) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno not in _FULL:
-            raise
         place = str(folder or tempfile.tempdir or os.environ.get("TMPDIR") or "/tmp")
+        elsewhere = isinstance(error.filename, str) and not Path(error.filename).is_relative_to(place)
+        if system_number(error) not in _UNUSABLE or elsewhere:
+            raise
         what = f"the temporary folder cannot be written ({error.strerror or error})"
         advice = "free space in it, or name another one: export TMPDIR=/scratch/me"
         raise fail(place, what, advice) from error

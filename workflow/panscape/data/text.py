@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
+import io
 import json
 import re
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TextIO
 
 from panscape.data.readers.child import announce
 from panscape.data.readers.study import Refused
@@ -38,6 +41,46 @@ def decode(path: str | Path, where: str, *, expected: str = "a TSV or CSV file")
     UserError
         If the file is missing, a folder, damaged, an Excel workbook or not text.
     """
+    with _opened(path, where, expected) as handle:
+        content = handle.read()
+    if content.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0")):
+        fix = 'open it there and save the sheet by "Save as" as CSV UTF-8 or as tab-delimited text'
+        raise fail(where, f"{path} is a workbook of Excel or another binary file, not text", fix)
+    text = _decoded(content, path, where)
+    if "\0" in text:
+        raise fail(where, f"{path} has zero bytes in its text", "copy it again")
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+@contextlib.contextmanager
+def open_text(path: str | Path, where: str, *, expected: str = "a text file") -> Iterator[TextIO]:
+    """Open a text file, gzipped or not, to read its lines one by one: for files too large for :func:`decode`.
+
+    Parameters
+    ----------
+    path
+        The file, in UTF-8 or UTF-16.
+    where, expected
+        As in :func:`decode`.
+
+    Raises
+    ------
+    UserError
+        If the file is missing, a folder, damaged or not text; also in the block that reads it.
+    """
+    with _opened(path, where, expected) as handle:
+        encoding = _wide(handle.peek(400)[:400]) or "utf-8-sig"
+        with io.TextIOWrapper(handle, encoding) as text:
+            try:
+                yield text
+            except UnicodeDecodeError as error:
+                what = f"{path} is not text in {encoding.removesuffix('-sig').upper()} ({error.reason})"
+                raise fail(where, what, f"give {expected} in UTF-8, or copy it again") from error
+
+
+@contextlib.contextmanager
+def _opened(path: str | Path, where: str, expected: str) -> Iterator[io.BufferedReader]:
+    """Open a file for reading its bytes, unpacked; what is wrong with it becomes one error."""
     file = Path(path)
     if not file.is_file():
         problem = f"there is no file {path} (looked from {Path.cwd()})"
@@ -47,18 +90,11 @@ def decode(path: str | Path, where: str, *, expected: str = "a TSV or CSV file")
     announce(path, where)
     try:
         with open_bytes(file) as handle:
-            content = handle.read()
+            yield handle
     except Refused as error:
         raise fail(where, f"{path}: {error}", error.fix) from error
     except (OSError, EOFError, zlib.error) as error:
         raise fail(where, f"{path} cannot be read ({error})", "copy it again") from error
-    if content.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0")):
-        fix = 'open it there and save the sheet by "Save as" as CSV UTF-8 or as tab-delimited text'
-        raise fail(where, f"{path} is a workbook of Excel or another binary file, not text", fix)
-    text = _decoded(content, path, where)
-    if "\0" in text:
-        raise fail(where, f"{path} has zero bytes in its text", "copy it again")
-    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def _decoded(content: bytes, path: str | Path, where: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 import numpy as np
 import pandas as pd
@@ -75,6 +75,31 @@ def slug(name: str) -> str:
     """Return a name with letters, digits and hyphens only."""
     short = hyphenated(name) or "line"
     return f"line-{short}" if short.lower() in RESERVED else short
+
+
+def alike_types(types: Iterable[str], study: str, within: str) -> Iterator[Problem]:
+    """Yield cell types whose lines would have the same files, e.g. ``CD4+ T`` and ``CD4- T``.
+
+    Parameters
+    ----------
+    types
+        Cell types of a study.
+    study
+        Its id.
+    within
+        Their column.
+    """
+    first: dict[str, str] = {}
+    for at, name in enumerate(sorted(set(types) - {""}), start=1):
+        short = hyphenated(name) or "type"
+        known = first.setdefault(short.lower(), name)
+        if known != name:
+            what = (
+                f"{name!r} and {known!r} would have the same files ({short}), as sivae.within divides lines"
+            )
+            values = f"{{{as_yaml(name)}: {short}-{at}}}"
+            fix = f"rename one: {within}: {{column: ..., values: {values}}}"
+            yield Problem(f"studies[{study}].obs.{within}", what, fix)
 
 
 def file_names(named: Mapping[str, Iterable[str]]) -> dict[tuple[str, str], str]:

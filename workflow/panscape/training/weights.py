@@ -6,7 +6,6 @@ import contextlib
 import hashlib
 import json
 import os
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -43,20 +42,9 @@ def write_weights(
     text = json.dumps(dict(meta))
     header = {"meta": text, "kind": kind, "seal": _seal(plain, text, kind)}
     with files.atomic(path) as scratch:
-        _save(plain, scratch, header)
+        save_file(plain, scratch, metadata=header)
+        _order_header(scratch)
         scratch.chmod(0o666 & ~_umask())  # safetensors makes files readable by the owner only
-
-
-def _save(tensors: dict[str, torch.Tensor], path: Path, header: dict[str, str]) -> None:
-    try:
-        save_file(tensors, path, metadata=header)
-        _order_header(path)
-    except SafetensorError as error:
-        # it names the number of the system's error in its text only
-        match = re.search(r"\(os error (\d+)\)", str(error))
-        if not match:
-            raise
-        raise OSError(int(match[1]), os.strerror(int(match[1])), str(path)) from error
 
 
 def _order_header(path: Path) -> None:

@@ -80,7 +80,7 @@ def transfer_labels(
     if dictionary is not None:
         saved = files.read_h5ad(dictionary)
         usage = np.asarray(saved.obsm["usage"], dtype=np.float64).T
-        names = [str(name) for name in saved.uns["panclusters"]] if "panclusters" in saved.uns else None
+        names = [str(name) for name in saved.uns["panclusters"]]
         values.append(pd.DataFrame(usage, index=names, columns=saved.obs_names))
     every = pd.concat(values, axis=1) if values else pd.DataFrame()
     parts = []

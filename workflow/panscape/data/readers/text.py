@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import io
 from pathlib import Path
-from typing import BinaryIO
 
 from panscape.data.limits import limits
 from panscape.data.readers.study import Refused, require_regular
@@ -22,7 +21,7 @@ def is_gzip(path: str | Path) -> bool:
         return handle.read(2) == b"\x1f\x8b"
 
 
-def open_bytes(path: str | Path) -> BinaryIO:
+def open_bytes(path: str | Path) -> io.BufferedReader:
     """Open a plain or gzipped text file for reading bytes, whatever its suffix.
 
     Reading raises a Refused where a line is longer than `limits.line_mb`, or a gzipped file unpacks to more

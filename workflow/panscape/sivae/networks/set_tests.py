@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from panscape import seeds
-from panscape.data.gene_sets import named_paths, read_gene_sets
+from panscape.data.gene_sets import MITOCHONDRIAL, named_paths, read_gene_sets
 from panscape.sivae.networks.gene_tests import centralities_of, controls_of
 from panscape.sivae.networks.null import adjusted_for, enumerated, null, observed
 from panscape.sivae.networks.phenotype import Phenotype
@@ -39,7 +39,7 @@ def library_sets(
     named = named_paths(paths).items()
     libraries = {name: read_gene_sets(path) for name, path in named}
     mito_sets = gsea.mito_set(list(genes)) if mito else {}
-    return libraries | ({"mitochondrial": mito_sets} if mito_sets else {})
+    return libraries | ({MITOCHONDRIAL: mito_sets} if mito_sets else {})
 
 
 def set_tables(
