@@ -43,9 +43,10 @@ def test_a_scattered_batch_is_measured_by_its_own_scatter_if_it_has_fifty_cells(
 
 
 def predicted(label, votes):
-    encoded = SimpleNamespace(votes=votes, linear=None)
+    encoded, model = SimpleNamespace(votes=votes, linear=None), model_of()
+    share = annotate._share(model, label, encoded, None, np.zeros(3, int))
     return pd.DataFrame(
-        annotate._predicted(model_of(), label, encoded, np.zeros(3), np.zeros(3, bool), INDEX)
+        annotate._predicted(model, label, encoded, share, np.zeros(3), np.zeros(3, bool), INDEX)
     )
 
 
