@@ -20,8 +20,14 @@ from panscape.stats.gsea import MITO
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-MODEL_TITLES = {"sivae": "siVAE", "pca": "PCA", "pearson": "Pearson", "corrected": "noise-corrected"}
-MODEL_COLOURS = {"sivae": "#0072B2", "pca": "#E69F00", "pearson": "#009E73", "corrected": "#CC79A7"}
+MODEL_TITLES = {
+    "sivae": "siVAE", "pca": "PCA", "pearson": "Pearson", "corrected": "noise-corrected",
+    "proportionality": "proportionality",
+}  # fmt: skip
+MODEL_COLOURS = {
+    "sivae": "#0072B2", "pca": "#E69F00", "pearson": "#009E73", "corrected": "#CC79A7",
+    "proportionality": "#56B4E9",
+}  # fmt: skip
 CALLS = {"": "#b8b8b8", "with expression": "#E69F00", "connectivity": "#0072B2"}
 CALL_TITLES = {"": "not found", "with expression": "goes with expression", "connectivity": "connectivity"}
 LABELS = 6  # number of genes named per panel

@@ -11,6 +11,7 @@ from panscape.sivae.baselines import pearson
 from panscape.sivae.network import densest, nearest
 from panscape.sivae.values import Expression
 from panscape.stats.count_correlation import corrected_correlations
+from panscape.stats.proportionality import proportionality
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ class Correlated:
 def correlated(
     expression: Expression, density: float, usable: np.ndarray, n_neighbors: int = 0
 ) -> dict[str, Correlated]:
-    """Return the readout of the engines ``pearson`` and ``corrected``, from a bin's training cells.
+    """Return the readout of the engines without embedding, from a bin's training cells.
 
     Parameters
     ----------
@@ -71,6 +72,7 @@ def correlated(
     :func:`panscape.stats.count_correlation.corrected_correlations` (its correlations are right on average at
     any depth, but too noisy to rank rarely detected genes). Few shallow cells may have fewer such pairs than
     the density asks for. Log values have no ``corrected`` edge, neighbor or centrality.
+    ``proportionality``: the largest positive rho_p of log expression, of depths made equal.
     """
     train = ~expression.bin.test
     r = pearson(expression.bin).astype(np.float64)
@@ -80,9 +82,19 @@ def correlated(
     square = np.square(r).sum(axis=0) / max(genes - 1, 1) - 1 / max(cells - 1, 1)
     options = density, usable, n_neighbors
     result = {"pearson": Correlated.of(np.abs(r), square, *options)}
+    result["proportionality"] = _proportional(expression, options)
     counted = expression.counted
     if counted is None:
         none = np.zeros((genes, genes), np.float32)
         return result | {"corrected": Correlated.of(none, np.full(genes, np.nan), *options)}
     fitted = corrected_correlations(counted.counts[train], counted.totals[train], counted.strata[train])
     return result | {"corrected": Correlated.of(fitted.z, fitted.connectivity(), *options)}
+
+
+def _proportional(expression: Expression, options: tuple[float, np.ndarray, int]) -> Correlated:
+    """Return the readout of the engine ``proportionality``; options are those of :meth:`Correlated.of`."""
+    assert expression.scaling is not None, "of prepare_bin"
+    log = expression.scaling.unscale(expression.bin.inputs[~expression.bin.test])
+    fitted = proportionality(log, options[1])
+    np.fill_diagonal(fitted.rho, 0)
+    return Correlated.of(fitted.rho, fitted.connectivity(), *options)

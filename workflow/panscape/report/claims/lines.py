@@ -10,8 +10,9 @@ import pandas as pd
 from panscape.report.claims.claim import UNDECIDED, Claim, by_chance, verdict
 from panscape.report.format import count, fixed, number, plural, pvalue
 from panscape.report.results import Results
+from panscape.report.sections.network_engines import MODELS
 from panscape.report.sections.network_lines import TESTS, TEXT
-from panscape.report.sections.networks import GENES, MODELS, words
+from panscape.report.sections.network_methods import GENES, words
 from panscape.report.sections.sivae import MODELS as OF_LINES
 from panscape.report.sections.sivae import models
 

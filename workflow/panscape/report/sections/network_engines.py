@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pandas as pd
 
 from panscape.report.blocks import Block, Heading, Paragraph, table
@@ -13,7 +15,16 @@ from panscape.sivae.networks.within import COLUMN as WITHIN
 ENGINES, VERDICT = "networks/engines.tsv", "networks/verdict.tsv"
 NEIGHBOURS = "networks/neighbours.tsv.gz"
 LINE_NEIGHBOURS = "networks/line_neighbours.tsv"
-MODELS = {"sivae": "siVAE", "pca": "PCA", "pearson": "Pearson", "corrected": "noise-corrected"}
+MODELS = {
+    "sivae": "siVAE", "pca": "PCA", "pearson": "Pearson", "corrected": "noise-corrected",
+    "proportionality": "proportionality",
+}  # fmt: skip
+_NETWORKS = {
+    "pca": "loadings of principal components", "pearson": "Pearson correlations of log expression",
+    "corrected": "correlations corrected for the noise of counting (CS-CORE)",
+    "proportionality": "proportionality of log expression (rho_p of centred log ratios)",
+}  # fmt: skip
+_CITED = {"corrected": "su2023cscore", "proportionality": "quinn2017propr"}
 _TEXT = {"gene": str, "within": str, "model": str, "line": str, "neighbour": str, "neighbours": str}
 
 _MEASURES = {
@@ -22,6 +33,28 @@ _MEASURES = {
     "odds_ratio": "known interactions, odds ratio", "power": "power", "follows_depth": "|ρ| with depth",
     "called": "genes called", "called_by_chance": "by chance",
 }  # fmt: skip
+
+
+def engine_methods(models: Sequence[str]) -> list[str]:
+    """Return the sentences on the engines that were used beside siVAE.
+
+    Parameters
+    ----------
+    models
+        Engines.
+    """
+    made = [words for name, words in _NETWORKS.items() if name in models]
+    if not made:
+        return []
+    return [
+        f"Networks of the same cells were also made from {listing(made)}, and tested in the same way; genes "
+        "and sets that at least two engines found were called confirmed."
+    ]
+
+
+def unused_references(models: Sequence[str]) -> list[str]:
+    """Return the references of engines that were not used."""
+    return [key for name, key in _CITED.items() if name not in models]
 
 
 def engine_blocks(results: Results, limit: int) -> list[Block]:
