@@ -90,6 +90,20 @@ def test_headline_names_the_genes(results):
     assert "and group in" in text and "tests on lines" in text
 
 
+def test_methods_name_the_engines_and_cite_what_was_used(results, tmp_path):
+    words = " ".join(SECTION.methods(results))
+    assert "Pearson correlations of log expression and correlations corrected for the noise" in words
+    assert "at least two engines found were called confirmed" in words
+    cited = SECTION.cited(results)
+    assert "su2023cscore" in cited and not {"quinn2017propr", "bourgon2010filtering"} & set(cited)
+    genes, path = results.table("networks/centrality.tsv"), tmp_path / "networks/centrality.tsv"
+    files.write_tsv(genes.replace({"model": {"corrected": "proportionality"}}), path)
+    other = Results.of(tmp_path, [path], {"networks": {"central_fraction": 0.5}, "report": {}})
+    assert "(rho_p of centred log ratios)" in " ".join(SECTION.methods(other))
+    cited = SECTION.cited(other)
+    assert {"quinn2017propr", "bourgon2010filtering"} <= set(cited) and "su2023cscore" not in cited
+
+
 def test_p_of_nought_is_told_as_below_one_permutation():
     sets = pd.DataFrame({"pvalue": [0.0, 0.02], "fdr": [0.0, 0.5]})
     shown = _attainable(sets, 1000)
