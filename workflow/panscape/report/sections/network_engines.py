@@ -108,8 +108,10 @@ def engine_blocks(results: Results, limit: int) -> list[Block]:
 
 def _advice(engines: pd.DataFrame, verdict: pd.DataFrame) -> str:
     """Return which engine to believe, and how far the engines agree, by phenotype."""
-    parts = []
-    for row in engines[engines["believed"]].itertuples():
+    parts, believed = [], engines[engines["believed"].astype(bool)]
+    judged = set(believed["phenotype"])
+    untested = [name for name in dict.fromkeys(engines["phenotype"]) if name not in judged]
+    for row in believed.itertuples():
         genes = verdict[(verdict["phenotype"] == row.phenotype) & (verdict["kind"] == "gene")]
         confirmed = genes["confirmed"].astype(bool)
         counts = [
@@ -119,14 +121,17 @@ def _advice(engines: pd.DataFrame, verdict: pd.DataFrame) -> str:
         ]
         caution = "" if row.calibrated else " (no engine is calibrated: read permutation p-values)"
         parts.append(f"for {row.phenotype} {MODELS[row.model]}{caution} ({listing(counts)})")
-    text = f"The engine to believe here is, {'; '.join(parts)}."
+    sentences = [f"The engine to believe here is, {'; '.join(parts)}."] if parts else []
+    if untested:
+        why = "no gene was tested under permuted phenotypes"
+        sentences.append(f"No engine is to be believed more than another for {listing(untested)}: {why}.")
     others = [MODELS[name] for name in dict.fromkeys(engines["model"]) if name != "sivae"]
     if others:
-        text += (
-            f" siVAE is one engine beside {listing(others)}, not a reference: in our measurements it is at "
+        sentences.append(
+            f"siVAE is one engine beside {listing(others)}, not a reference: in our measurements it is at "
             "best level with PCA on known interactions, and slightly worse on unseen cells of small lines."
         )
-    return text
+    return " ".join(sentences)
 
 
 def _named(verdict: str) -> str:

@@ -163,14 +163,10 @@ def _gene_tables(results: Results, done: pd.DataFrame, limit: int) -> list[Block
         return [Paragraph("No phenotype could be tested.", "warning")]
     null = done[done["part"] == "genes"].replace({"model": MODELS})
     shown = ["model", "phenotype", "statistic", "value", "null_mean", "null_95", "pvalue", "n"]
-    blocks: list[Block] = [
-        table(
-            null[shown],
-            titles=_TITLES,
-            caption="Number of associated genes, compared with permuted phenotypes.",
-            file=TESTS,
-        )
-    ]
+    blocks: list[Block] = []
+    if len(null):
+        text = "Number of associated genes, compared with permuted phenotypes."
+        blocks.append(table(null[shown], titles=_TITLES, caption=text, file=TESTS))
     truth = planted(results)
     if truth is not None:
         titles = {"expression": "with expression only"}
@@ -181,6 +177,8 @@ def _gene_tables(results: Results, done: pd.DataFrame, limit: int) -> list[Block
         blocks.append(table(truth, titles=titles, caption=text, limit=60))
     columns = ["gene", "phenotype", "rho", "fdr", "rho_partial", "fdr_partial", "rho_mean_expression", "call"]
     called = ranked[(ranked["model"] == "sivae") & (ranked["call"] != "")]
+    if called.empty:
+        return [*blocks, Paragraph("No gene's centrality in siVAE is found to follow a phenotype.")]
     caption_ = "Genes whose centrality in siVAE follows a phenotype."
     blocks.append(table(called[columns], titles=_TITLES, caption=caption_, file=GENES, limit=limit))
     return blocks
