@@ -79,16 +79,16 @@ def _claim(results: Results) -> list[str]:
     if "target" not in rows:
         return []
     said = [
-        f"{who} {_outcome(part)}"
+        f"{who} it {_outcome(part)}"
         for target, who in (
-            (MAIN, "of the dictionary"),
-            (MEAN, "of the pairs most correlated within panclusters"),
+            (MAIN, "with the dictionary"),
+            (MEAN, "with the pairs most correlated within them"),
         )
         if len(part := rows[rows["target"] == target])
     ]
     return [
         "The paper's claim, that panclusters recover known networks better than clusters of one resolution "
-        f"and all cells at once, {'; '.join(said)} (known edges among the heaviest at equal numbers, tested "
+        f"and all cells at once: {'; '.join(said)} (known edges among the heaviest at equal numbers, tested "
         "over the edges that only one graph has, with communities of genes as units)."
     ]
 
