@@ -16,6 +16,7 @@ import resource
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ[name] = "1"
@@ -59,8 +60,7 @@ def parts_of(study: DonorsStudy, seed: int) -> list[list[Expression]]:
             log = normalise(counted, total, "depth-log1p", target=target)
             obs = study.obs.iloc[chosen]
             item = prepare_bin(line, part, log, counted, obs, ValueSettings(), seed)
-            object.__setattr__(item, "counted", CellCounts.of(counted, total, obs, ()))
-            of_line.append(item)
+            of_line.append(replace(item, counted=CellCounts.of(counted, total, obs, ())))
         result.append(of_line)
     return result
 

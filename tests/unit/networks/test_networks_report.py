@@ -179,8 +179,12 @@ def test_a_claim_that_few_lines_cannot_support_is_not_decided(tmp_path):
 
 def test_engines_without_a_test_of_genes_are_not_recommended():
     engines = pd.DataFrame({"phenotype": ["age"] * 2, "model": ["sivae", "pca"], "believed": False})
-    text = _advice(engines, pd.DataFrame({"phenotype": [], "kind": [], "confirmed": [], "verdict": []}))
+    none = pd.DataFrame({"phenotype": [], "kind": [], "confirmed": [], "verdict": []})
+    text = _advice(engines, none, 0.2)
     assert text.startswith("No engine is to be believed more than another for age: no gene was tested")
+    chosen = engines.assign(believed=[False, True], calibrated=True, calibration=0.05, agreement=[0.1, 0.05])
+    assert "for age PCA, whose networks halves of most lines' cells do not" in _advice(chosen, none, 0.2)
+    assert "for age PCA (0 genes" in _advice(chosen, none, 0.02)
 
 
 def test_blocks(results):

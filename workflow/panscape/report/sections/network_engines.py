@@ -82,7 +82,7 @@ def engine_blocks(results: Results, limit: int) -> list[Block]:
     )
     blocks: list[Block] = [
         Heading("Engines and verdict"),
-        Paragraph(_advice(engines, verdict)),
+        Paragraph(_advice(engines, verdict, float(results.settings("networks").get("min_reliability", 0)))),
         table(
             shown[["phenotype", "model", *_MEASURES, "reason"]],
             titles={"model": "engine", **_MEASURES},
@@ -106,8 +106,11 @@ def engine_blocks(results: Results, limit: int) -> list[Block]:
     return blocks
 
 
-def _advice(engines: pd.DataFrame, verdict: pd.DataFrame) -> str:
-    """Return which engine to believe, and how far the engines agree, by phenotype."""
+def _advice(engines: pd.DataFrame, verdict: pd.DataFrame, least: float) -> str:
+    """Return which engine to believe, and how far the engines agree, by phenotype.
+
+    Halves of the cells of most lines do not reproduce a network if their median agreement is below `least`.
+    """
     parts, believed = [], engines[engines["believed"].astype(bool)]
     judged = set(believed["phenotype"])
     untested = [name for name in dict.fromkeys(engines["phenotype"]) if name not in judged]
@@ -120,6 +123,8 @@ def _advice(engines: pd.DataFrame, verdict: pd.DataFrame) -> str:
             f"{int((~confirmed).sum())} found by one only",
         ]
         caution = "" if row.calibrated else " (no engine is calibrated: read permutation p-values)"
+        if row.agreement <= least:
+            caution += ", whose networks halves of most lines' cells do not reproduce"
         parts.append(f"for {row.phenotype} {MODELS[row.model]}{caution} ({listing(counts)})")
     sentences = [f"The engine to believe here is, {'; '.join(parts)}."] if parts else []
     if untested:
