@@ -175,7 +175,7 @@ def mouse(seed, settings):
     truth, outcome = known.obs["cell_type"].astype(str), {"cells": [len(known), len(cells)]}
     for key, guess in guesses.items():
         scores, there = classification(truth, guess), np.isin(np.asarray(guess, dtype=str), truth.unique())
-        # a class that no cell has counts as one with F1 = 0: the last number is the mean over the true classes
+        # predicted classes that no cell has count with F1 = 0; the last number is over true classes only
         classes = truth.nunique() + len(set(np.asarray(guess, dtype=str)[~there]))
         f1 = scores["macro_f1"]
         outcome[key] = [round(value, 3) for value in (scores["accuracy"], f1, f1 * classes / truth.nunique())]
