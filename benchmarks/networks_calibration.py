@@ -3,9 +3,12 @@
     python benchmarks/networks_calibration.py --repeats 400 --seed 7
 
 Donors with repeated samples and a random trait or random groups of donors; a random condition within donors;
-a trait that goes with a covariate on which networks depend; three groups. Networks are made of noise with
-effects of donor and covariate. With --naive the blocks and covariates are not given. The last line is one
-JSON object: design -> test -> share of p < .05.
+a trait that goes with a covariate on which networks depend; three groups; samples of donors divided by cell
+type (sivae.within), each with the donors that have cells of it. Networks are made of noise with effects of
+donor and covariate. With --naive the blocks and covariates are not given. "any gene ..." are shares of the
+comparisons: with a gene called by one engine, among the most central half (networks.central_fraction), and by
+at least two of three engines of the same lines (`confirmed`). The last line is one JSON object:
+design -> test -> share of p < .05, or of comparisons.
 """
 
 import argparse
@@ -24,13 +27,16 @@ from panscape.sivae.networks.centrality import associate_genes  # noqa: E402
 from panscape.sivae.networks.covariates import usable_lines, with_covariates  # noqa: E402
 from panscape.sivae.networks.edge_table import EdgeTable  # noqa: E402
 from panscape.sivae.networks.edges import associate_edges, associate_sets  # noqa: E402
-from panscape.sivae.networks.phenotype import read_phenotype  # noqa: E402
+from panscape.sivae.networks.phenotype import Phenotype, read_phenotype  # noqa: E402
 from panscape.sivae.networks.set_tests import _rankings  # noqa: E402
 from panscape.sivae.networks.settings import NetworkSettings  # noqa: E402
+from panscape.sivae.networks.tested import read_phenotypes  # noqa: E402
+from panscape.sivae.networks.verdict import verdict_table  # noqa: E402
 from panscape.stats.gsea import label_pvalues  # noqa: E402
 
 GENES, EDGES, PERMUTATIONS = 40, 60, 199
-DESIGNS = ("trait", "groups", "condition", "covariate", "three groups")
+DESIGNS = ("trait", "groups", "condition", "covariate", "three groups", "within types")
+ENGINES = ("one", "two", "three")
 
 
 def lines_of(design: str, rng: np.random.Generator) -> pd.DataFrame:
@@ -41,6 +47,12 @@ def lines_of(design: str, rng: np.random.Generator) -> pd.DataFrame:
         if design == "groups":
             values = (values >= 8).astype(float)
         return pd.DataFrame({"y": values[donor], "donor": donor, "age": 0.0})
+    if design == "within types":
+        # two samples of each donor, divided by type: a fifth of them have too few cells of it
+        donor = np.repeat(np.arange(14), 4)
+        kind = np.tile(["B", "B", "T", "T"], 14)
+        lines = pd.DataFrame({"y": rng.permutation(14)[donor], "donor": donor, "age": 0.0, "within": kind})
+        return lines[rng.random(len(lines)) > 0.2].reset_index(drop=True)
     if design == "condition":
         donor = np.repeat(np.arange(10), 2)
         label = np.concatenate([rng.permutation(["a", "b"]) for _ in range(10)])
@@ -63,9 +75,11 @@ def values_of(lines: pd.DataFrame, rows: int, rng: np.random.Generator) -> np.nd
     )
 
 
-def run(design: str, rng: np.random.Generator, naive: bool) -> dict[str, np.ndarray]:
-    """Return test -> p-values of one collection."""
-    lines = lines_of(design, rng)
+def phenotypes_of(design: str, lines: pd.DataFrame, naive: bool) -> list[Phenotype]:
+    """Return y with the blocks and covariates of the design, one per cell type."""
+    if design == "within types":
+        settings = NetworkSettings(block=None if naive else "donor")
+        return read_phenotypes(lines, ["y"], settings)[0]
     blocked = design in ("trait", "groups", "condition") and not naive
     names = [] if blocked or naive else ["age"]
     phenotype, reason = read_phenotype(
@@ -74,9 +88,30 @@ def run(design: str, rng: np.random.Generator, naive: bool) -> dict[str, np.ndar
     assert phenotype is not None, reason
     phenotype, reason = with_covariates(phenotype, lines, names)
     assert phenotype is not None, reason
+    return [phenotype]
+
+
+def run(design: str, rng: np.random.Generator, naive: bool) -> dict[str, np.ndarray]:
+    """Return test -> p-values of one collection."""
+    lines = lines_of(design, rng)
     x, mean = (values_of(lines, GENES, rng) for _ in range(2))
     depth = values_of(lines, 1, rng)[0]
     x += 0.5 * mean + 0.3 * depth
+    parts = [
+        tests_of(lines, phenotype, x, mean, depth, rng) for phenotype in phenotypes_of(design, lines, naive)
+    ]
+    return {test: np.concatenate([part[test] for part in parts]) for test in parts[0]}
+
+
+def tests_of(
+    lines: pd.DataFrame,
+    phenotype: Phenotype,
+    x: np.ndarray,
+    mean: np.ndarray,
+    depth: np.ndarray,
+    rng: np.random.Generator,
+) -> dict[str, np.ndarray]:
+    """Return test -> p-values of one phenotype, of centralities x and means (genes, lines)."""
     genes, counts = associate_genes(
         x, phenotype, {"mean": mean, "depth": depth}, range(GENES), permutations=PERMUTATIONS, rng=rng
     )
@@ -87,6 +122,7 @@ def run(design: str, rng: np.random.Generator, naive: bool) -> dict[str, np.ndar
         "genes, controlled, permuted": genes["pvalue_partial_permuted"],
         "genes found": counts["pvalue"],
     }
+    result |= called_by_chance(phenotype, x, mean, rng)
     kernel = x - x.mean(axis=1, keepdims=True)
     maps = associate(
         kernel.T @ kernel, phenotype, permutations=PERMUTATIONS, rng=rng, controls={"depth": depth}
@@ -108,6 +144,37 @@ def run(design: str, rng: np.random.Generator, naive: bool) -> dict[str, np.ndar
     members[0, :10] = True
     rankings = _rankings(x, {"mean": mean}, phenotype, settings, "controlled", int(rng.integers(2**31)))
     return result | {"gene set": label_pvalues(rankings, members)[0]}
+
+
+def called_by_chance(
+    phenotype: Phenotype, x: np.ndarray, mean: np.ndarray, rng: np.random.Generator
+) -> dict[str, np.ndarray]:
+    """Return p of the most central genes; and p of 0 where a collection has any called gene, 1 otherwise."""
+    level = 3 * rng.random((GENES, 1))  # genes differ in centrality more than lines do
+    tables = {
+        name: associate_genes(
+            x + level + 0.7 * rng.normal(size=x.shape),
+            phenotype,
+            {"mean": mean},
+            [f"g{at}" for at in range(GENES)],
+            permutations=0,
+            fraction=0.5 if name == "central" else 1.0,
+        )[0].assign(model=name)
+        for name in (*ENGINES, "central")
+    }
+    central = tables.pop("central")
+    tested = central["fdr"].notna()
+    engines = pd.DataFrame({"believed": [True], "phenotype": [phenotype.name], "model": [ENGINES[0]]})
+    confirmed = verdict_table(pd.concat(tables.values()), pd.DataFrame(), engines, ENGINES)["confirmed"]
+    some = {
+        "any gene by one engine": (tables["one"]["call"] == "connectivity").any(),
+        "any gene of the central half": (central["call"] == "connectivity").any(),
+        "any gene confirmed": confirmed.any(),
+    }
+    return {
+        "central half": central.loc[tested, "pvalue"],
+        "central half, controlled": central.loc[tested, "pvalue_partial"],
+    } | {name: np.array([0.0 if found else 1.0]) for name, found in some.items()}
 
 
 def main() -> None:

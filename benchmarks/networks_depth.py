@@ -28,7 +28,7 @@ from panscape.data.normalise import normalise  # noqa: E402
 from panscape.data.thinning import thin  # noqa: E402
 from panscape.simulate.donors import DonorsSettings, DonorsStudy, donors_study  # noqa: E402
 from panscape.sivae.baselines import pca  # noqa: E402
-from panscape.sivae.correlations import correlated  # noqa: E402
+from panscape.sivae.correlations import ENGINES as CORRELATIONS  # noqa: E402
 from panscape.sivae.job import train  # noqa: E402
 from panscape.sivae.lines import LineSettings  # noqa: E402
 from panscape.sivae.networks.centrality import associate_genes  # noqa: E402
@@ -38,7 +38,7 @@ from panscape.sivae.settings import SivaeSettings  # noqa: E402
 from panscape.sivae.values import CellCounts, Expression, ValueSettings, prepare_bin  # noqa: E402
 
 LATENT = 16
-ENGINES = ("sivae", "pca", "pearson", "corrected")
+ENGINES = ("sivae", "pca", "pearson", "corrected")  # of the verdict
 
 
 def expressions(study: DonorsStudy, thinning: int, seed: int) -> list[Expression]:
@@ -63,10 +63,10 @@ def expressions(study: DonorsStudy, thinning: int, seed: int) -> list[Expression
 
 def centralities(prepared: list[Expression], model: str, seed: int, steps: float = 1.0) -> np.ndarray:
     """Return (G, L) centralities in the training cells, of any engine; `steps` is a fraction of siVAE's."""
-    if model in ("pearson", "corrected"):
+    if model in CORRELATIONS:
         usable = [np.asarray(item.bin.inputs.any(axis=0)) for item in prepared]
-        read = [correlated(item, 0.01, one)[model] for item, one in zip(prepared, usable, strict=True)]
-        return np.nan_to_num(np.stack([one.centrality for one in read], axis=1))
+        read = [CORRELATIONS[model](item, one)[1] for item, one in zip(prepared, usable, strict=True)]
+        return np.nan_to_num(np.stack(read, axis=1))
     if model == "pca":
         columns = []
         for item in prepared:
@@ -145,7 +145,9 @@ def run(
 def main() -> None:
     """Run all seeds."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--model", choices=[*ENGINES, "verdict"], default="pca")
+    parser.add_argument(
+        "--model", choices=[*dict.fromkeys((*ENGINES, *CORRELATIONS)), "verdict"], default="pca"
+    )
     parser.add_argument("--seeds", type=int, nargs="+", default=[21, 22])
     parser.add_argument("--thinnings", type=int, nargs="+", default=[0, 1])
     parser.add_argument("--donors", type=int, default=20)

@@ -41,6 +41,7 @@ NETWORK_INPUTS = [
         "graph_pca.npz",
         "graph_pearson.npz",
         "graph_corrected.npz",
+        "graph_proportionality.npz",
         "neighbours.tsv.gz",
     )
 ]

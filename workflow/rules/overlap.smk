@@ -9,7 +9,7 @@ OUTPUTS
     results/{collection}/overlap/targets.tsv.gz         target, gene_a, gene_b, weight, curve_only
     results/{collection}/overlap/zscores.tsv            network, target, observed, null_mean, null_sd, z, pvalue ...
     results/{collection}/overlap/curves.tsv             network, target, edges, observed, z ...: by number of edges
-    results/{collection}/overlap/verdicts.tsv           network, verdict, edges, z, best_baseline, z_baseline ...
+    results/{collection}/overlap/verdicts.tsv           network, target, verdict, edges, best_baseline, difference ...
     results/{collection}/overlap/supported_edges.tsv    gene_a, gene_b, weight, n_networks, networks, only_here ...
     results/{collection}/overlap/figures/
 """
@@ -24,7 +24,7 @@ OVERLAP_FIGURES = {
 
 
 rule build_targets:
-    """Build the target graphs: the union of the entries, and baselines of single resolutions and all cells."""
+    """Build the target graphs: union of the entries, mean correlation, single resolutions and all cells."""
     input:
         dictionary="results/{collection}/dictionary/dictionary.h5ad",
         landscape="results/{collection}/landscape/landscape.h5ad",

@@ -8,10 +8,10 @@ OUTPUTS
     results/{collection}/sivae/genes.tsv        gene: the genes of all models
     results/{collection}/sivae/jobs/{job}/      results of one job: a folder per line, weights.safetensors
     results/{collection}/sivae/{line}/          (all files have the bins in the same order)
-        genes.tsv.gz            bin, model (sivae, pca, pearson, corrected), gene, centrality, centrality_heldout, mean, detection
+        genes.tsv.gz            bin, model (an engine: sivae, pca, pearson ...), gene, centrality, centrality_heldout, mean, detection
         embedding.h5ad          genes; obsm bin-<bin>, sd-<bin> (loadings, standard deviations), pca-<bin>
         cells.h5ad              cells; obsm sivae, sivae_sd, pca
-        graph.npz               CSR (bins x genes) x genes, edges at equal density; graph_pca, graph_pearson, graph_corrected
+        graph.npz               CSR (bins x genes) x genes, edges at equal density; graph_pca, graph_pearson ...
         neighbours.tsv.gz       bin, model, gene, rank, neighbour
         models.tsv, training.tsv, attributions.tsv, labels.tsv
     results/{collection}/sivae/models.tsv       line, bin, test_mse, null_mse, pca_mse, collapsed ...
@@ -36,6 +36,7 @@ SIVAE_LINE_FILES = [
     "graph_pca.npz",
     "graph_pearson.npz",
     "graph_corrected.npz",
+    "graph_proportionality.npz",
     "neighbours.tsv.gz",
     "models.tsv",
     "training.tsv",

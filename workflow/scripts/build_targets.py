@@ -3,10 +3,18 @@
 import numpy as np
 
 from panscape.coscape.dictionary.settings import DictionarySettings
-from panscape.coscape.dictionary.stack import read_stack
+from panscape.coscape.dictionary.stack import make_stack, read_panclusters
 from panscape.coscape.dictionary.study import normalised_cells
 from panscape.coscape.dictionary.write import read_dictionary
-from panscape.coscape.overlap.targets import MAIN, all_cells_graph, baseline_graphs, graph_table, union_graph
+from panscape.coscape.overlap.targets import (
+    MAIN,
+    MEAN,
+    all_cells_graph,
+    baseline_graphs,
+    graph_table,
+    mean_graph,
+    union_graph,
+)
 from panscape.data import files
 from panscape.pipeline import job
 
@@ -15,10 +23,11 @@ job.begin(snakemake)
 given, params = snakemake.input, snakemake.params
 saved = read_dictionary(given.dictionary)
 settings = DictionarySettings.of(params.settings)
-stack = read_stack(given.landscape, given.clusters, given.matrices, given.pairs, settings)
+combined, obs = read_panclusters(given.landscape, given.clusters, given.matrices, given.pairs)
 graphs = {MAIN: union_graph(saved.edges, saved.gene_a, saved.gene_b, saved.genes)}
+graphs[MEAN] = mean_graph(combined, graphs[MAIN].n_edges)
 graphs |= baseline_graphs(
-    stack,
+    make_stack(combined, obs, settings),
     len(saved.names),
     settings,
     resolutions=params.overlap["resolutions"],

@@ -12,6 +12,7 @@ from panscape.simulate.lines import LinesSettings, lines_study
 from panscape.sivae.network import nearest
 from panscape.sivae.networks.read import GRAPHS, HALVES
 from panscape.stats.count_correlation import corrected_correlations
+from panscape.stats.proportionality import proportionality
 
 SMALL = LinesSettings("lines", lines=12, cells=240, n_genes=90, n_modules=5, module_genes=10)
 DENSITY = 0.05
@@ -44,6 +45,7 @@ def pca_model(counts, k=6):
     fitted = corrected_correlations(sparse.csr_matrix(counts), counts.sum(axis=1))
     r = x.T @ x / len(x)
     np.fill_diagonal(r, 0)
+    ratios = proportionality(log)
     centrality = np.square(loadings).sum(axis=1) / varies
     return {
         "loadings": loadings,
@@ -53,13 +55,19 @@ def pca_model(counts, k=6):
         "graph": top_pairs(loadings @ loadings.T),
         "pearson": top_pairs(np.abs(r)),
         "corrected": top_pairs(fitted.z),
+        "proportionality": top_pairs(ratios.rho),
         "similar": {
             "sivae": loadings @ loadings.T,
             "pca": loadings @ loadings.T,
             "pearson": np.abs(r),
             "corrected": fitted.z,
+            "proportionality": ratios.rho,
         },
-        "connectivity": {"pearson": np.square(r).mean(axis=0), "corrected": fitted.connectivity()},
+        "connectivity": {
+            "pearson": np.square(r).mean(axis=0),
+            "corrected": fitted.connectivity(),
+            "proportionality": ratios.connectivity(),
+        },
     }
 
 
@@ -117,8 +125,8 @@ def write_line(folder, genes, parts):
                 near.append(nearest_genes(model["similar"][kind], genes).assign(bin=name, model=kind))
         graphs["graph.npz"].append(model["graph"])
         graphs["graph_pca.npz"].append(model["graph"])
-        graphs["graph_pearson.npz"].append(model["pearson"])
-        graphs["graph_corrected.npz"].append(model["corrected"])
+        for kind in model["connectivity"]:
+            graphs[GRAPHS[kind]].append(model[kind])
     folder.mkdir(parents=True)
     files.write_tsv(pd.DataFrame({"bin": list(parts), "collapsed": False}), folder / "models.tsv")
     data.write_h5ad(folder / "embedding.h5ad")

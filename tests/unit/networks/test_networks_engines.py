@@ -213,6 +213,9 @@ def test_calibration_comes_before_all_other_measures():
     assert result["reason"][2].endswith("best mean rank")
     unknown = judged(table.assign(**dict.fromkeys(("calibration", "calibration_partial"), np.nan)))
     assert not unknown["calibrated"].any() and "no test of genes" in unknown["reason"][0]
+    assert not unknown["believed"].any()
+    none = judged(table.assign(calibration=0.2))
+    assert none["believed"].tolist() == [False, True, False] and not none["calibrated"].any()
 
 
 def test_the_verdict_says_who_finds_what(tables, measured, engines):

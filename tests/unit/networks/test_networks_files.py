@@ -83,9 +83,17 @@ def test_same_seed_same_tables(collection, settings):
         pd.testing.assert_frame_equal(a, b)
 
 
-def test_the_planted_module_is_found_and_the_mean_only_one_is_not(genes):
-    result, tests = genes
-    for model in ("sivae", "pca", "pearson", "corrected"):
+@pytest.fixture(scope="module")
+def proportional(collection, settings):
+    return gene_tables(collection, dataclasses.replace(settings, engines=("proportionality",)), COLUMNS, 0)
+
+
+@pytest.mark.parametrize("optional", [False, True])
+def test_the_planted_module_is_found_and_the_mean_only_one_is_not(genes, proportional, optional):
+    result, tests = proportional if optional else genes
+    models = ("sivae", "proportionality") if optional else ("sivae", "pca", "pearson", "corrected")
+    assert set(result["model"]) == set(models)
+    for model in models:
         subset = result[(result["model"] == model) & (result["phenotype"] == "phenotype")].set_index("gene")
         called = subset.index[subset["call"] == "connectivity"]
         assert sum(gene.startswith("A") for gene in called) >= 8

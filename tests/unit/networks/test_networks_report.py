@@ -12,8 +12,9 @@ from panscape.plot.networks import draw_networks
 from panscape.plot.style import save_figure
 from panscape.report.claims.lines import network_claims
 from panscape.report.results import Results
+from panscape.report.sections.network_engines import _advice
 from panscape.report.sections.network_lines import TESTS, TEXT
-from panscape.report.sections.networks import SECTION, _attainable, bins, planted
+from panscape.report.sections.networks import SECTION, _attainable, _gene_tables, bins, planted
 from panscape.simulate.write import write_lines_truth
 from panscape.sivae.networks.edge_tests import edge_tables
 from panscape.sivae.networks.effects import effect_tables
@@ -90,6 +91,20 @@ def test_headline_names_the_genes(results):
     assert "and group in" in text and "tests on lines" in text
 
 
+def test_methods_name_the_engines_and_cite_what_was_used(results, tmp_path):
+    words = " ".join(SECTION.methods(results))
+    assert "Pearson correlations of log expression and correlations corrected for the noise" in words
+    assert "at least two engines found were called confirmed" in words
+    cited = SECTION.cited(results)
+    assert "su2023cscore" in cited and not {"quinn2017propr", "bourgon2010filtering"} & set(cited)
+    genes, path = results.table("networks/centrality.tsv"), tmp_path / "networks/centrality.tsv"
+    files.write_tsv(genes.replace({"model": {"corrected": "proportionality"}}), path)
+    other = Results.of(tmp_path, [path], {"networks": {"central_fraction": 0.5}, "report": {}})
+    assert "(rho_p of centred log ratios)" in " ".join(SECTION.methods(other))
+    cited = SECTION.cited(other)
+    assert {"quinn2017propr", "bourgon2010filtering"} <= set(cited) and "su2023cscore" not in cited
+
+
 def test_p_of_nought_is_told_as_below_one_permutation():
     sets = pd.DataFrame({"pvalue": [0.0, 0.02], "fdr": [0.0, 0.5]})
     shown = _attainable(sets, 1000)
@@ -133,8 +148,39 @@ def test_where_no_gene_can_pass_none_is_said_not_to_change(results, tmp_path):
         "Genes and group: cannot be decided: with 3 lines against 3 the smallest p is 0.1, which is not "
         "below networks.fdr = 0.05."
     )
+    tests = result.table(TESTS, dtype=TEXT)
+    (none,) = _gene_tables(result, tests[tests["status"] == "tested"], 10)
+    assert none.text.startswith("No gene's centrality in siVAE is found")
     (text,) = SECTION.headline(few_lines(results, tmp_path / "ten", 10))
     assert "gene" in text and "cannot" not in text
+
+
+def claimed(results, floor, pvalue):
+    """Return the claims on one phenotype, where ranks give no p below `floor`."""
+    kept = {"model": "sivae", "phenotype": "age", "n": 4, "null_sd": 0.1}
+    tests = [
+        kept | {"part": "design", "model": "", "value": floor, "status": "permuted over 4 lines"},
+        kept | {"part": "cka", "statistic": "mantel", "value": 0.5, "null_mean": 0.0, "pvalue": pvalue},
+    ]
+    table = pd.DataFrame(tests).fillna({"status": "tested"})
+    files.write_tsv(table, results / "networks/tests.tsv")
+    genes = {"gene": ["a"], "phenotype": ["age"], "model": ["sivae"], "unit": ["line"]}
+    files.write_tsv(pd.DataFrame(genes), results / "networks/centrality.tsv")
+    given = [results / "networks/tests.tsv", results / "networks/centrality.tsv"]
+    return network_claims(Results.of(results, given, {}))
+
+
+def test_a_claim_that_few_lines_cannot_support_is_not_decided(tmp_path):
+    (claim,) = claimed(tmp_path, 0.083, 0.12)
+    assert claim.kind == "undecided" and claim.why == "ranks of 4 lines give no p below 0.083"
+    assert claimed(tmp_path, 0.04, 0.12)[0].verdict == "not better than chance"
+    assert claimed(tmp_path, 0.083, 0.042)[0].kind == "supported"
+
+
+def test_engines_without_a_test_of_genes_are_not_recommended():
+    engines = pd.DataFrame({"phenotype": ["age"] * 2, "model": ["sivae", "pca"], "believed": False})
+    text = _advice(engines, pd.DataFrame({"phenotype": [], "kind": [], "confirmed": [], "verdict": []}))
+    assert text.startswith("No engine is to be believed more than another for age: no gene was tested")
 
 
 def test_blocks(results):

@@ -11,7 +11,7 @@ from scipy import sparse
 from panscape.config.cross import lines as check_lines_of
 from panscape.data import files
 from panscape.errors import UserError
-from panscape.plot.networks import draw_networks
+from panscape.plot.networks import draw_networks, plot_genes, plot_lines
 from panscape.report.explorer.maps import lines_map
 from panscape.report.results import Results
 from panscape.report.sections.network_lines import networks_of, within_types
@@ -239,3 +239,23 @@ def test_the_report_says_that_types_were_compared(divided, tmp_path):
     assert len(drawn["names"]) == 6 and drawn["title"].endswith("(neighbours, x)")
     assert "each of its cell types (x and y)" in networks_of(results)
     assert within_types(results) == " within each cell type"
+
+
+def test_names_of_types_are_drawn_as_they_are_and_doubts_are_those_of_the_engine(tmp_path):
+    label = "age (T$\\frac$)"
+    names = [f"d{at}" for at in range(6)]
+    genes = pd.DataFrame({"phenotype": label, "model": "sivae", "call": "", "gene": ["a", "b"], "rho": 0.1})
+    embedding = pd.DataFrame({"line": names, "axis_1": range(6), "axis_2": 1.0, "age": range(6)})
+    embedding["within"] = "T$\\frac$"
+    tests = pd.DataFrame(
+        {"part": "cka", "model": "sivae", "phenotype": label, "statistic": "permanova", "pvalue": 0.5},
+        index=[0],
+    ).assign(status="tested")
+    doubts = {"line": "d1", "model": "pca", "measure": "neighbours", "flag": "unreliable"}
+    kernels = {"cka": ("cka", "sivae"), "cka-pca": ("cka", "pca")}
+    shown = dict.fromkeys(kernels, embedding)
+    drawn = plot_lines(shown, tests, pd.DataFrame([doubts]), ["age"], kernels)
+    drawn.savefig(tmp_path / "lines.png")
+    hollow = [[len(part.get_offsets()) for part in axes.collections] for axes in drawn.axes[:2]]
+    assert hollow == [[6, 0], [5, 1]]
+    plot_genes(genes.assign(rho_mean_expression=0.2), ["sivae"]).savefig(tmp_path / "genes.png")

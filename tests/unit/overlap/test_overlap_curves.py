@@ -1,11 +1,11 @@
-"""Overlap by number of edges, and verdicts on the paper's claim."""
+"""Overlap by number of edges."""
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from panscape.coscape.overlap.baselines import strong_pairs
-from panscape.coscape.overlap.curves import CURVES, VERDICTS, edge_counts, overlap_curves, verdicts
+from panscape.coscape.overlap.curves import CURVES, edge_counts, overlap_curves
 from panscape.coscape.overlap.scores import overlap_score
 from panscape.coscape.overlap.targets import graph_table, table_graphs
 from panscape.data.edge_lists import Graph, Network, graph_of
@@ -56,8 +56,6 @@ def test_the_heaviest_edges_are_scored_at_every_number(targets, known, rewired):
     alone = overlap_score(part, graph_of(known.pairs, GENES), rewirings=200, rewired=rewired, seed=9)
     assert mine.loc[200, "null_mean"] == pytest.approx(alone["null_mean"], rel=0.15)
     assert mine.loc[200, "z"] == pytest.approx(alone["z"], rel=0.4)
-    assert verdicts(curves, "panclusters")["verdict"].tolist() == ["holds"]
-    assert verdicts(curves, "all-cells")["verdict"].tolist() == ["fails"]
 
 
 def test_threads_change_nothing(targets, known):
@@ -67,21 +65,6 @@ def test_threads_change_nothing(targets, known):
             for threads in (1, 3)
         )
         pd.testing.assert_frame_equal(one, two)
-
-
-def test_verdicts():
-    def of(values):
-        rows = [("n", target, edges, z) for target, edges, z in values]
-        return verdicts(pd.DataFrame(rows, columns=["network", "target", "edges", "z"]), "main").iloc[0]
-
-    assert of([("main", 50, 3.0), ("a", 50, 2.0)])["verdict"] == "open"
-    both = of([("main", 50, 9.0), ("main", 100, 5.0), ("a", 100, 8.0), ("b", 50, 1.0)])
-    assert both["verdict"] == "fails" and both["best_baseline"] == "a" and both["edges"] == 100
-    assert both["baselines"] == "a -3.0 at 100;b +8.0 at 50"
-    assert of([("main", 50, 9.0), ("a", 60, 1.0)])["verdict"] == "none"  # no equal number
-    assert of([("main", 50, 9.0), ("a", 50, np.nan), ("b", 50, 6.0)])["verdict"] == "holds"
-    empty = verdicts(pd.DataFrame(columns=["network", "target", "edges", "z"]), "main")
-    assert empty.columns.tolist() == VERDICTS and empty.empty
 
 
 def test_the_strongest_pairs_continue_a_baseline_below_its_threshold():

@@ -207,20 +207,22 @@ def test_words_are_explained_once_and_never_inside_tags():
 @pytest.mark.parametrize(
     "verdicts, decided",
     [
-        (["holds", "holds", "none"], "supported"),
+        (["holds", "holds", "holds"], "supported"),
         (["holds", "fails", "open"], "not better than all cells"),
         (["holds", "open", "open"], "cannot be decided here"),
-        (["none", "none", "none"], None),
     ],
 )
 def test_the_claim_on_known_networks_holds_for_all_or_fails_for_one(tmp_path, verdicts, decided):
     table = pd.DataFrame({"network": ["string", "biogrid", "kegg"], "verdict": verdicts})
-    table = table.assign(edges=100, z=[9.0, 4.0, 1.0], best_baseline="all-cells", z_baseline=2.0)
-    write_tsv(table, tmp_path / "overlap/verdicts.tsv")
+    table = table.assign(
+        target="panclusters", edges=100, shared=[9, 4, 1], best_baseline="all-cells", shared_baseline=2
+    )
+    both = pd.concat([table, table.assign(target="mean-correlation", verdict="holds")])
+    write_tsv(both, tmp_path / "overlap/verdicts.tsv")
     made = overlap_claims(Results.of(tmp_path, [tmp_path / "overlap"], {}))
-    assert [claim.verdict for claim in made] == ([] if decided is None else [decided])
-    if made:
-        known = 3 - verdicts.count("none")
-        assert made[0].n == f"{known} known networks" and f"of {known} networks" in made[0].evidence
-        assert "largest z 9.0 (string)" in made[0].evidence and made[0].baseline == "all cells: z 2.0"
+    assert [claim.verdict for claim in made] == [decided, "supported"]
+    assert made[0].n == "3 known networks" and "of 3 networks" in made[0].evidence
+    assert "9 of 100 edges known (string)" in made[0].evidence and made[0].baseline == "all cells: 2"
+    write_tsv(table.drop(columns="target"), tmp_path / "overlap/verdicts.tsv")  # of an older version
+    assert overlap_claims(Results.of(tmp_path, [tmp_path / "overlap"], {})) == []
     assert overlap_claims(Results.of(tmp_path, [], {})) == []

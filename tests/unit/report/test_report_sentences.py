@@ -226,9 +226,10 @@ def test_an_overlap_without_supported_edges_has_no_figure_of_them(collection):
 @pytest.mark.parametrize(
     ("verdict", "wanted"),
     [
-        (["holds", "holds"], "at once, holds here for all networks (at the"),
-        (["holds", "fails"], "holds here for one; it fails for two (against all-cells) ("),
-        (["open", "none"], "holds here for no network; it is open for one, two, where the difference"),
+        (["holds", "holds"], "with the dictionary it holds for all networks; with the pairs most"),
+        (["holds", "fails"], "with the dictionary it holds for one, fails for two (against all-cells);"),
+        (["open", "holds"], "with the dictionary it holds for two, is open for one;"),
+        (["open", "open"], "with the dictionary it is open for all networks;"),
     ],
 )
 def test_the_claim_about_known_networks_is_said_to_hold_or_not(tmp_path, verdict, wanted):
@@ -238,8 +239,14 @@ def test_the_claim_about_known_networks_is_said_to_hold_or_not(tmp_path, verdict
     (out / "overlap").mkdir(exist_ok=True)
     table = pd.DataFrame({"network": ["one", "two"], "verdict": verdict, "best_baseline": "all-cells"})
     write_tsv(table, out / overlap.VERDICTS)
+    assert overlap._claim(made_up.results_of(out, config)) == []  # verdicts by a rule that was not valid
+    both = [
+        table.assign(target="panclusters"),
+        table.head(1).assign(target="mean-correlation", verdict="fails"),
+    ]
+    write_tsv(pd.concat(both), out / overlap.VERDICTS)
     (sentence,) = overlap._claim(made_up.results_of(out, config))
-    assert wanted in sentence
+    assert wanted in sentence and "correlated within them it fails for one (known edges" in sentence
 
 
 PICTURE = Picture("data:image/png;base64,", 100, "title")

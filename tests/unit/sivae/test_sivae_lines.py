@@ -161,18 +161,19 @@ def test_a_job_writes_its_lines(tmp_path, study):
     line = tmp_path / "job" / "a"
     table_ = files.read_tsv(line / "genes.tsv.gz", dtype={"bin": str})
     assert list(table_) == ["bin", "model", "gene", "centrality", "centrality_heldout", "mean", "detection"]
-    assert len(table_) == 2 * 4 * 25 and list(table_["bin"].unique()) == ["0", "1"]
+    assert len(table_) == 2 * 5 * 25 and list(table_["bin"].unique()) == ["0", "1"]
     constant = table_[table_["gene"] == "g24"]
     assert constant["centrality"].isna().all() and (constant["detection"] == 0).all()
     embedding = anndata.read_h5ad(line / "embedding.h5ad")
     assert list(embedding.obs_names) == genes and list(embedding.uns["bins"]) == ["0", "1"]
     assert set(embedding.obsm) == {"bin-0", "bin-1", "sd-0", "sd-1", "pca-0", "pca-1"}
-    for name in ("graph", "graph_pca", "graph_pearson"):
+    for name in ("graph", "graph_pca", "graph_pearson", "graph_proportionality"):
         graph = files.read_csr(line / f"{name}.npz")
         assert graph.shape == (50, 25) and graph.dtype == bool
         assert graph[:25].nnz == graph[25:].nnz == 2 * round(0.05 * 300)
         assert graph[24].nnz == 0  # a constant gene
-    engines = table_[(table_["bin"] == "0") & table_["model"].isin(["pearson", "corrected"])]
+    without = ["pearson", "corrected", "proportionality"]
+    engines = table_[(table_["bin"] == "0") & table_["model"].isin(without)]
     assert engines["centrality_heldout"].isna().all()
     assert files.read_csr(line / "graph_corrected.npz").shape == (50, 25)
     scores = anndata.read_h5ad(line / "cells.h5ad")

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.stats import false_discovery_control
 from statsmodels.stats.multitest import multipletests
 
 from panscape.stats.fdr import benjamini_hochberg
@@ -49,3 +50,15 @@ def test_nothing_to_adjust():
 def test_values_that_are_no_p_values_are_refused():
     with pytest.raises(ValueError, match=r"range|between"):
         benjamini_hochberg(np.array([0.2, 1.5]))
+
+
+def test_is_scipys_to_the_bit(pvalues):
+    for values in (pvalues, pvalues.reshape(50, 4), np.empty(0)):
+        wanted = false_discovery_control(values, axis=0) if len(values) else values
+        np.testing.assert_array_equal(benjamini_hochberg(values), wanted)
+
+
+@pytest.mark.parametrize("wrong", [-0.1, 1.1])
+def test_values_that_are_no_probabilities_are_refused(wrong):
+    with pytest.raises(ValueError, match="between 0 and 1"):
+        benjamini_hochberg(np.array([0.2, wrong, np.nan]))

@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 
 from panscape.stats.permutation import permutation_pvalue, reference_pvalues
-from panscape.stats.ranks import auroc, correlation_pvalues, spearman, spearman_rows
+from panscape.stats.ranks import auroc, average_ranks, correlation_pvalues, spearman, spearman_rows
 
 
 @pytest.fixture
@@ -66,3 +66,24 @@ def test_rounding_does_not_separate_equal_draws():
     assert permutation_pvalue(0.1 + 0.2, null) == 0.25
     assert permutation_pvalue(0.1 + 0.2, null, tolerance=1e-9) == 0.5
     assert np.isnan(permutation_pvalue(1.0, np.array([])))
+
+
+@pytest.mark.parametrize("shape", [(0,), (1,), (9,), (5, 0), (40, 13), (3, 4, 6)])
+def test_average_ranks_are_scipys(shape):
+    rng = np.random.default_rng(5)
+    for axis in range(-1, len(shape)):
+        for values in (
+            rng.integers(0, 5, shape),
+            np.round(rng.normal(size=shape), 1),
+            rng.random(shape) < 0.4,
+        ):
+            expected = stats.rankdata(values, axis=axis)
+            np.testing.assert_array_equal(average_ranks(values, axis), expected)
+
+
+def test_a_missing_value_has_no_ranks_beside_it():
+    values = np.arange(12.0).reshape(3, 4)
+    values[1, 2] = np.nan
+    for axis in (0, 1):
+        expected = stats.rankdata(values, axis=axis)
+        np.testing.assert_array_equal(average_ranks(values, axis), expected)

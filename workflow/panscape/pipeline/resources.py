@@ -170,7 +170,7 @@ def _scores(size: Size, config: dict[str, Any]) -> tuple[float, float]:
     """Return the cost of rewired graphs: swaps of edges (ten million a second), and the known networks."""
     settings = config["overlap"]
     edges = 3 * selected_genes(size, config)  # measured: one to one and a half for each gene
-    targets = 4 * (len(settings["resolutions"]) + 2)  # all edges, equal numbers, and a curve of both sums
+    targets = 4 * (len(settings["resolutions"]) + 3)  # all edges, equal numbers, and a curve of both sums
     paths = [Path(network["path"]) for network in settings["networks"]]
     known = sum(x.stat().st_size / (3.5 if x.suffix == ".gz" else 14) for x in paths if x.exists())
     # edges to rewire per network: those of the target, or of the networks themselves

@@ -20,8 +20,14 @@ from panscape.stats.gsea import MITO
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-MODEL_TITLES = {"sivae": "siVAE", "pca": "PCA", "pearson": "Pearson", "corrected": "noise-corrected"}
-MODEL_COLOURS = {"sivae": "#0072B2", "pca": "#E69F00", "pearson": "#009E73", "corrected": "#CC79A7"}
+MODEL_TITLES = {
+    "sivae": "siVAE", "pca": "PCA", "pearson": "Pearson", "corrected": "noise-corrected",
+    "proportionality": "proportionality",
+}  # fmt: skip
+MODEL_COLOURS = {
+    "sivae": "#0072B2", "pca": "#E69F00", "pearson": "#009E73", "corrected": "#CC79A7",
+    "proportionality": "#56B4E9",
+}  # fmt: skip
 CALLS = {"": "#b8b8b8", "with expression": "#E69F00", "connectivity": "#0072B2"}
 CALL_TITLES = {"": "not found", "with expression": "goes with expression", "connectivity": "connectivity"}
 LABELS = 6  # number of genes named per panel
@@ -92,7 +98,7 @@ def plot_lines(
     kernels
         Name of a comparison -> (kernel, model).
     """
-    from panscape.plot.style import DOUBLE, new_figure, style
+    from panscape.plot.style import DOUBLE, new_figure, plain_text, style
 
     names = list(dict.fromkeys(kernel for kernel, _ in kernels.values()))
     models = list(dict.fromkeys(model for _, model in kernels.values()))
@@ -100,12 +106,10 @@ def plot_lines(
     every = comparisons(table, columns)
     phenotype = first_phenotype(tests, [one.label for one in every])
     first = next((one for one in every if one.label == phenotype), None)
-    flagged = set(
-        reliability.loc[
-            reliability["flag"].isin(["unreliable", "collapsed"]) & (reliability["measure"] == "neighbours"),
-            "line",
-        ]
+    doubtful = reliability["flag"].isin(["unreliable", "collapsed"]) & (
+        reliability["measure"] == "neighbours"
     )
+    flagged = reliability[doubtful].groupby("model")["line"].agg(set)
     with style():
         fig = new_figure(DOUBLE, 0.6 + 2.0 * len(models))
         axes = fig.subplots(len(models), len(names), squeeze=False)
@@ -120,16 +124,16 @@ def plot_lines(
                 of_kernel = tests[(tests["part"] == kernel) & (tests["model"] == model)]
                 shown = embeddings[view] if first is None else embeddings[view][first.inside]
                 column = phenotype if first is None else first.column
-                drawn = draw_lines(ax, shown, column, flagged) or drawn
+                drawn = draw_lines(ax, shown, column, flagged.get(model, set())) or drawn
                 ax.set_title(
                     f"{MODEL_TITLES[model]}:\n{TITLES[kernel]}\n{_verdict(of_kernel, phenotype)}", fontsize=7
                 )
         if drawn is not None:
             bar = fig.colorbar(drawn, ax=axes.ravel().tolist(), shrink=0.5, aspect=30, pad=0.02)
             bar.outline.set_visible(False)
-            bar.set_label(phenotype)
+            bar.set_label(plain_text(phenotype))
         elif phenotype:
-            fig.suptitle(phenotype, fontsize=8)
+            fig.suptitle(plain_text(phenotype), fontsize=8)
     return fig
 
 
@@ -142,7 +146,7 @@ def _verdict(tests: pd.DataFrame, phenotype: str) -> str:
 
 def plot_genes(genes: pd.DataFrame, models: Sequence[str]) -> Figure:
     """Draw each gene's association by centrality against that by mean expression, a row per phenotype."""
-    from panscape.plot.style import DOUBLE, new_figure, style
+    from panscape.plot.style import DOUBLE, new_figure, plain_text, style
 
     phenotypes = list(dict.fromkeys(genes["phenotype"]))[:3]
     if not phenotypes:
@@ -154,7 +158,7 @@ def plot_genes(genes: pd.DataFrame, models: Sequence[str]) -> Figure:
             for j, model in enumerate(models):
                 of_model = genes[(genes["phenotype"] == phenotype) & (genes["model"] == model)]
                 _draw_genes(axes[i, j], of_model)
-                axes[i, j].set_title(f"{MODEL_TITLES[model]}, {phenotype}")
+                axes[i, j].set_title(plain_text(f"{MODEL_TITLES[model]}, {phenotype}"))
                 if j == 0:
                     axes[i, j].set_ylabel("ρ of centrality")
                 if i == len(phenotypes) - 1:

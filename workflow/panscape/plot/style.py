@@ -12,6 +12,7 @@ from panscape.data.files import atomic
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.transforms import Bbox
 
 SINGLE = 3.5
 """Width of a one-column figure, inches (89 mm)."""
@@ -25,6 +26,7 @@ INK = "#262626"
 LEGEND_ROWS = 16  # maximum number of rows of a legend column
 RASTER_ABOVE = 1500  # number of points above which markers are rasterised to limit file size
 _DPI = 200
+_PAD = 0.04  # around a figure, inches
 _RC = {
     "font.family": "DejaVu Sans",  # shipped with matplotlib, so that every machine draws the same glyphs
     "font.size": 8.0,
@@ -143,20 +145,35 @@ def save_figure(
     if stem.suffix[1:] in _NO_DATES:
         stem = stem.with_suffix("")
     written = []
-    with style():
+    with style(), _arranged(fig, dpi) as box:
         for kind in formats:
             path = stem.with_name(f"{stem.name}.{kind}")
             with atomic(path) as scratch:
-                fig.savefig(
-                    scratch,
-                    format=kind,
-                    dpi=dpi,
-                    metadata=_NO_DATES[kind],
-                    bbox_inches="tight",
-                    pad_inches=0.04,
-                )
+                fig.savefig(scratch, format=kind, dpi=dpi, metadata=_NO_DATES[kind], bbox_inches=box)
             written.append(path)
     return written
+
+
+@contextlib.contextmanager
+def _arranged(fig: Figure, dpi: int) -> Iterator[Bbox]:
+    """Lay out a figure once for all formats, and return the box around what is drawn (inches).
+
+    `savefig` would lay it out, and draw it without output, for every format: half of the time of a figure.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    engine, before = fig.get_layout_engine(), fig.dpi
+    fig.dpi = dpi
+    try:
+        renderer = FigureCanvasAgg(fig).get_renderer()
+        if engine is not None:
+            engine.execute(fig)
+        box = fig.get_tightbbox(renderer).padded(_PAD)
+        fig.set_layout_engine(None)
+        yield box
+    finally:
+        fig.dpi = before
+        fig.set_layout_engine(engine)
 
 
 def plain_text(text: str) -> str:

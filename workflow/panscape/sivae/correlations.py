@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +12,7 @@ from panscape.sivae.baselines import pearson
 from panscape.sivae.network import densest, nearest
 from panscape.sivae.values import Expression
 from panscape.stats.count_correlation import corrected_correlations
+from panscape.stats.proportionality import proportionality
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,7 @@ class Correlated:
 def correlated(
     expression: Expression, density: float, usable: np.ndarray, n_neighbors: int = 0
 ) -> dict[str, Correlated]:
-    """Return the readout of the engines ``pearson`` and ``corrected``, from a bin's training cells.
+    """Return the readout of all :data:`ENGINES`, from a bin's training cells.
 
     Parameters
     ----------
@@ -71,18 +73,46 @@ def correlated(
     :func:`panscape.stats.count_correlation.corrected_correlations` (its correlations are right on average at
     any depth, but too noisy to rank rarely detected genes). Few shallow cells may have fewer such pairs than
     the density asks for. Log values have no ``corrected`` edge, neighbor or centrality.
+    ``proportionality``: the largest positive rho_p of log expression, of depths made equal
+    (:func:`panscape.stats.proportionality.proportionality`).
     """
-    train = ~expression.bin.test
+    return {
+        name: Correlated.of(*engine(expression, usable), density, usable, n_neighbors)
+        for name, engine in ENGINES.items()
+    }
+
+
+def _pearson(expression: Expression, usable: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return absolute correlations (F, F) and centralities (F,)."""
     r = pearson(expression.bin).astype(np.float64)
     np.fill_diagonal(r, 0)
-    genes, cells = len(r), int(train.sum())
+    genes, cells = len(r), int((~expression.bin.test).sum())
     # the variance of r is 1 / (n - 1) for independent genes, whatever their distributions
-    square = np.square(r).sum(axis=0) / max(genes - 1, 1) - 1 / max(cells - 1, 1)
-    options = density, usable, n_neighbors
-    result = {"pearson": Correlated.of(np.abs(r), square, *options)}
-    counted = expression.counted
+    return np.abs(r), np.square(r).sum(axis=0) / max(genes - 1, 1) - 1 / max(cells - 1, 1)
+
+
+def _corrected(expression: Expression, usable: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return score statistics (F, F) and centralities (F,); 0 and missing for log values."""
+    counted, train = expression.counted, ~expression.bin.test
     if counted is None:
-        none = np.zeros((genes, genes), np.float32)
-        return result | {"corrected": Correlated.of(none, np.full(genes, np.nan), *options)}
+        genes = len(usable)
+        return np.zeros((genes, genes), np.float32), np.full(genes, np.nan)
     fitted = corrected_correlations(counted.counts[train], counted.totals[train], counted.strata[train])
-    return result | {"corrected": Correlated.of(fitted.z, fitted.connectivity(), *options)}
+    return fitted.z, fitted.connectivity()
+
+
+def _proportional(expression: Expression, usable: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return rho_p (F, F) without its diagonal, and centralities (F,)."""
+    assert expression.scaling is not None, "of prepare_bin"
+    log = expression.scaling.unscale(expression.bin.inputs[~expression.bin.test])
+    fitted = proportionality(log, usable)
+    np.fill_diagonal(fitted.rho, 0)
+    return fitted.rho, fitted.connectivity()
+
+
+ENGINES: Mapping[str, Callable[[Expression, np.ndarray], tuple[np.ndarray, np.ndarray]]] = {
+    "pearson": _pearson,
+    "corrected": _corrected,
+    "proportionality": _proportional,
+}
+"""Engine -> similarities (F, F) and centralities (F,) of a bin, given the genes that may have edges."""

@@ -36,8 +36,8 @@ def write_line(
     """Write the tables, networks and embeddings of a line.
 
     Files: genes.tsv.gz, neighbours.tsv.gz, embedding.h5ad (genes), cells.h5ad, graph.npz, graph_pca.npz,
-    graph_pearson.npz, graph_corrected.npz (CSR, bins concatenated in the order of the tables), models.tsv,
-    training.tsv, attributions.tsv and labels.tsv (header only if not requested).
+    graph_pearson.npz, graph_proportionality.npz, graph_corrected.npz (CSR, bins concatenated in the order of
+    the tables), models.tsv, training.tsv, attributions.tsv and labels.tsv (header only if not requested).
 
     Parameters
     ----------
@@ -54,9 +54,7 @@ def write_line(
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    graphs: dict[str, list[sparse.csr_matrix]] = {
-        name: [] for name in ("graph", "graph_pca", "graph_pearson", "graph_corrected")
-    }
+    graphs: dict[str, list[sparse.csr_matrix]] = {"graph": [], "graph_pca": []}
     correlations = []
     for read in reads:
         usable = np.asarray(read.expression.bin.inputs.any(axis=0))
@@ -66,7 +64,7 @@ def write_line(
         listed = 0 if name in HALVES or COPY in name else readout.n_neighbors
         correlations.append(correlated(read.expression, readout.density, usable, listed))
         for kind, engine in correlations[-1].items():
-            graphs[f"graph_{kind}"].append(engine.graph)
+            graphs.setdefault(f"graph_{kind}", []).append(engine.graph)
     for name, parts in graphs.items():
         files.write_csr(sparse.vstack(parts, format="csr", dtype=bool), folder / f"{name}.npz")
     names = [read.expression.bin.name for read in reads]

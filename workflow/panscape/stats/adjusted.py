@@ -180,12 +180,12 @@ class Adjusted:
         freedom = self.freedom if np.ndim(rho) == 1 else self.freedom[:, None]
         if not groups:
             return correlation_pvalues(rho, freedom)
-        from scipy.stats import f
+        from scipy.special import fdtrc
 
         between, within = groups - 1, freedom - (groups - 2)
         with np.errstate(divide="ignore", invalid="ignore"):
             ratio = np.square(rho) / between / np.maximum((1 - np.square(rho)) / within, 1e-300)
-            return np.where(np.isnan(rho) | (within < 1), np.nan, f.sf(ratio, between, within))
+            return np.where(np.isnan(rho) | (within < 1), np.nan, fdtrc(between, within, ratio))
 
 
 def targets(labels: np.ndarray, groups: int, strata: np.ndarray | None = None) -> np.ndarray:

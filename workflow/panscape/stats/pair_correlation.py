@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from scipy import sparse
 
+from panscape.stats.ranks import average_ranks
+
 BLOCK_VALUES = 8_000_000  # dense values in memory at once
 
 
@@ -33,9 +35,7 @@ class PairMatrix:
         """
         dense = self.by_column[:, columns].T.toarray()
         if ranks:
-            from scipy.stats import rankdata
-
-            dense = rankdata(dense, axis=1).astype(np.float32)
+            dense = average_ranks(dense).astype(np.float32)
         dense -= dense.mean(axis=1, dtype=np.float64, keepdims=True).astype(np.float32)
         length = np.sqrt(np.einsum("ij,ij->i", dense, dense, dtype=np.float64))
         flat = length <= 1e-6 * np.sqrt(self.n)

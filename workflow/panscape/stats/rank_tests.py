@@ -84,9 +84,9 @@ def rank_sum_of_rho(rho: np.ndarray, case: np.ndarray) -> np.ndarray:
         least = np.ceil(np.nan_to_num(away) + first * second / 2 - 1e-6).astype(int)
         p = null[np.clip(least, 0, len(null) - 1)]
     else:
-        from scipy.stats import norm
+        from scipy.special import ndtr
 
-        p = norm.sf((away - 0.5) / np.sqrt(first * second * (n + 1) / 12))
+        p = ndtr(-(away - 0.5) / np.sqrt(first * second * (n + 1) / 12))
     return np.where(np.isfinite(away), np.minimum(2 * p, 1.0), np.nan)
 
 

@@ -73,8 +73,9 @@ def prepare(threads: int = 1) -> None:
     # required by cuBLAS for deterministic algorithms, before its first use
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.set_num_threads(threads)
-    # operations without a deterministic implementation on GPUs run with a warning
-    torch.use_deterministic_algorithms(True, warn_only=True)
+    # operations without a deterministic implementation on GPUs run with a warning;
+    # `use_deterministic_algorithms` does the same, but imports PyTorch's compiler, in 1.5 s
+    torch.set_deterministic_debug_mode("warn")
     # it would also fill every new tensor, in order that reading one too early is seen: 5 % of a step
     torch.utils.deterministic.fill_uninitialized_memory = False
     torch.backends.cudnn.benchmark = False

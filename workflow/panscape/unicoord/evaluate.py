@@ -13,6 +13,7 @@ from scipy import sparse
 
 from panscape import seeds
 from panscape.data.labels import present
+from panscape.stats.ranks import average_ranks
 from panscape.unicoord.calibrate import calibration_error, negative_log_likelihood
 
 UNKNOWN = "unknown"
@@ -122,8 +123,6 @@ def regression(truth: ArrayLike, predicted: ArrayLike) -> dict[str, float]:
     >>> round(scores["r"], 3), scores["bias"]
     (1.0, 0.5)
     """
-    from scipy.stats import rankdata
-
     true, guess = np.asarray(truth, dtype=np.float64), np.asarray(predicted, dtype=np.float64)
     there = np.isfinite(true)
     true, guess = true[there], guess[there]
@@ -134,7 +133,7 @@ def regression(truth: ArrayLike, predicted: ArrayLike) -> dict[str, float]:
     return {
         "n": float(len(true)),
         "r": _pearson(true, guess),
-        "rho": _pearson(rankdata(true), rankdata(guess)),
+        "rho": _pearson(average_ranks(true), average_ranks(guess)),
         "mae": float(np.abs(error).mean()),
         "rmse": float(np.sqrt((error**2).mean())),
         "bias": float(error.mean()),

@@ -179,7 +179,7 @@ def place_genes(
     membership : DataFrame
         One row per entry and gene: entry, gene, kme, kme_within, kme_total, kme_panclusters, pvalue, fdr.
     """
-    from scipy.stats import norm
+    from scipy.special import ndtr
 
     whole = reduce(Membership.__add__, parts)
     identity = whole.identity
@@ -187,7 +187,7 @@ def place_genes(
     root = np.sqrt(np.maximum(np.where(identity, whole.squares, whole.effective), 1))
     z = kme * root
     z[:, ~identity] = _against_most(z[:, ~identity])
-    pvalue = np.minimum(2 * norm.sf(np.abs(z)), 1.0)
+    pvalue = np.minimum(2 * ndtr(-np.abs(z)), 1.0)
     fdr = benjamini_hochberg(pvalue.ravel()).reshape(pvalue.shape)
     order = np.argsort(-np.abs(kme), axis=1, kind="stable")
     row, best = np.arange(len(kme)), order[:, 0]
@@ -195,7 +195,7 @@ def place_genes(
     size = np.abs(kme[row, best])
     kept = (size >= min_kme) & (fdr[row, best] <= FDR)
     gap = size - np.where(rival == best, 0.0, np.abs(kme[row, rival]))
-    sure = norm.cdf(gap / np.sqrt(1 / root[best] ** 2 + 1 / root[rival] ** 2))
+    sure = ndtr(gap / np.sqrt(1 / root[best] ** 2 + 1 / root[rival] ** 2))
     label, gene = np.asarray(names, dtype=object), np.asarray(genes, dtype=object)
     placed = {
         "gene": gene,

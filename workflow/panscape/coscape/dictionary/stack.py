@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -17,6 +17,9 @@ from panscape.coscape.dictionary.settings import DictionarySettings
 from panscape.errors import fail
 from panscape.log import logger
 from panscape.stats.rows import unit_rows
+
+if TYPE_CHECKING:
+    from panscape.coscape.landscape.combine import Combined
 
 _NAMES = {"cluster": str, "study": str, "parent": str, "duplicates": str}
 
@@ -107,10 +110,8 @@ def read_stack(
 
     Parameters
     ----------
-    landscape
-        ``landscape.h5ad``: annotations and the fraction of expressing cells of every pancluster.
-    clusters, matrices, pairs
-        ``clusters.tsv``, ``matrices.npz`` and ``pairs.tsv`` of every study.
+    landscape, clusters, matrices, pairs
+        See :func:`read_panclusters`.
     settings
         :class:`DictionarySettings` or a mapping with its keys.
 
@@ -119,11 +120,34 @@ def read_stack(
     UserError
         If there are fewer than two panclusters, or no gene pair is left.
     """
+    combined, obs = read_panclusters(landscape, clusters, matrices, pairs)
+    return make_stack(combined, obs, DictionarySettings.of(settings))
+
+
+def read_panclusters(
+    landscape: str | Path,
+    clusters: Sequence[str | Path],
+    matrices: Sequence[str | Path],
+    pairs: Sequence[str | Path],
+) -> tuple[Combined, pd.DataFrame]:
+    """Read the coexpression of all studies' panclusters, and their annotations in the landscape.
+
+    Parameters
+    ----------
+    landscape
+        ``landscape.h5ad``: annotations and the fraction of expressing cells of every pancluster.
+    clusters, matrices, pairs
+        ``clusters.tsv``, ``matrices.npz`` and ``pairs.tsv`` of every study.
+
+    Raises
+    ------
+    UserError
+        If a pancluster is not in the landscape.
+    """
     from panscape.coscape.landscape.combine import Study, combine_studies
     from panscape.coscape.landscape.read import pair_positions
     from panscape.data.files import read_csr, read_h5ad, read_tsv
 
-    chosen = DictionarySettings.of(settings)
     known = read_h5ad(landscape)
     genes = np.asarray(known.var_names, dtype=object)
     studies = []
@@ -145,12 +169,11 @@ def read_stack(
             )
         )
     combined = combine_studies(studies)
-    obs = known.obs.loc[combined.clusters["cluster"]]
-    return make_stack(combined, obs, chosen)
+    return combined, known.obs.loc[combined.clusters["cluster"]]
 
 
 def make_stack(
-    combined, obs: pd.DataFrame, settings: DictionarySettings, *, min_panclusters: int = 2
+    combined: Combined, obs: pd.DataFrame, settings: DictionarySettings, *, min_panclusters: int = 2
 ) -> Stack:
     """Select and scale the values of a `Combined` landscape, see :class:`DictionarySettings`.
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 from scipy import sparse
-from scipy.stats import rankdata
 
 from panscape.coscape.landscape.features import value_runs
-from panscape.stats.ranks import centred_ranks
+from panscape.stats.ranks import average_ranks, centred_ranks
 
 
 def sparse_column_correlations(
@@ -34,7 +33,7 @@ def sparse_column_correlations(
     if method not in ("spearman", "pearson"):
         raise ValueError(f"method must be spearman or pearson, not {method!r}")
     columns = sparse.csc_matrix(matrix)
-    weight = rankdata(y) if method == "spearman" else np.asarray(y, dtype=np.float64)
+    weight = average_ranks(y) if method == "spearman" else np.asarray(y, dtype=np.float64)
     weight = weight - weight.mean()
     parts = []
     for start, stop in value_runs(columns.indptr):
@@ -73,7 +72,8 @@ def sparse_within_correlations(
     for group in np.unique(groups):
         inside = np.flatnonzero(groups == group)
         size = len(inside) if method == "spearman" else 1
-        weight = rankdata(y[inside]) / size if method == "spearman" else np.asarray(y[inside], dtype=float)
+        values = np.asarray(y[inside], dtype=float)
+        weight = average_ranks(values) / size if method == "spearman" else values
         weight = weight - weight.mean()
         length += weight @ weight
         columns = sparse.csc_matrix(matrix[inside])

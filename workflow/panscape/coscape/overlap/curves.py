@@ -1,25 +1,22 @@
-"""Overlap with known networks at equal numbers of edges, and what follows for the paper's claim."""
+"""Overlap with known networks by number of edges."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from panscape.coscape.overlap.scores import overlap_score, standing
+from panscape.coscape.overlap.scores import overlap_score, rewired_null, standing
 from panscape.data.edge_lists import Graph, Network, graph_of, shared_genes
-from panscape.graph.rewire import adjacency_bits, count_shared, rewire
+from panscape.graph.rewire import adjacency_bits, count_shared
 from panscape.log import Progress
 from panscape.seeds import derive
 
 CURVES = ["network", "target", "edges", "observed", "null_mean", "null_sd", "z", "pvalue", "fold"]
-VERDICTS = ["network", "verdict", "edges", "z", "best_baseline", "z_baseline", "baselines"]
 FEWEST = 50  # edges of the first point of a curve
 STEP = 2.0  # ratio of the numbers of edges of two points
-APART = 2.0  # difference of two z, each with standard deviation 1 by chance, that counts (1.4 by chance)
 
 
 def edge_counts(sizes: Sequence[int]) -> list[int]:
@@ -101,7 +98,8 @@ def overlap_curves(
             "threads": threads,
         }
         if rewired == "known":
-            scores = _against_rewired(known, [part for _, part in parts], network.name, seed, **options)
+            own = derive(seed, network.name, "known")
+            scores = _against_rewired(known, [part for _, part in parts], own, **options)
         else:
             scores = [
                 overlap_score(part, known, seed=derive(seed, network.name, name, part.n_edges), **options)
@@ -114,73 +112,13 @@ def overlap_curves(
 
 
 def _against_rewired(
-    known: Graph,
-    parts: Sequence[Graph],
-    name: str,
-    seed: int,
-    *,
-    rewirings: int,
-    tries_per_edge: int,
-    threads,
+    known: Graph, parts: Sequence[Graph], seed: int, **options: Any
 ) -> list[dict[str, float]]:
     """Score graphs against rewirings of the known network, which all of them share."""
-    n_genes = len(known.genes)
 
     def shared(edges: np.ndarray) -> list[int]:
-        bits, n_words = adjacency_bits(edges, n_genes)
+        bits, n_words = adjacency_bits(edges, len(known.genes))
         return [count_shared(part.edges, bits, n_words) for part in parts]
 
-    def one(index: int) -> list[int]:
-        tries = tries_per_edge * known.n_edges
-        return shared(rewire(known.edges, n_genes, tries=tries, seed=derive(seed, name, "known", index)))
-
-    with ThreadPoolExecutor(max(1, threads)) as pool:
-        null = np.array(list(pool.map(one, range(rewirings))), dtype=float).reshape(rewirings, len(parts))
+    null = rewired_null(known, shared, seed=seed, **options).reshape(-1, len(parts))
     return [standing(value, null[:, at]) for at, value in enumerate(shared(known.edges))]
-
-
-def verdicts(curves: pd.DataFrame, main: str) -> pd.DataFrame:
-    """Say of every network whether the paper's claim holds: panclusters overlap more than any baseline.
-
-    Every baseline is compared with `main` at the largest number of edges that both have. It is above, below
-    or level, as z differs by more than :data:`APART` or not.
-
-    Parameters
-    ----------
-    curves
-        Of :func:`overlap_curves`.
-    main
-        Name of the panclusters' target.
-
-    Returns
-    -------
-    network, verdict (``holds``: above all baselines; ``fails``: below one; else ``open``; ``none``: no
-    baseline to compare with), and of the comparison with the smallest difference edges, z, best_baseline and
-    z_baseline; baselines: of each, name, difference of z and number of edges, joined by ";".
-
-    Examples
-    --------
-    >>> curves = pd.DataFrame(
-    ...     {"network": "known", "target": ["panclusters", "all-cells"], "edges": 100, "z": [9.0, 5.0]}
-    ... )
-    >>> verdicts(curves, "panclusters")["verdict"].tolist()
-    ['holds']
-    """
-    rows = []
-    for network, part in curves.dropna(subset=["z"]).groupby("network", sort=False):
-        mine = part[part["target"] == main].set_index("edges")["z"]
-        compared = []
-        for name, other in part[part["target"] != main].groupby("target", sort=False):
-            both = other.set_index("edges")["z"]
-            common = both.index.intersection(mine.index)
-            if len(common):
-                most = common.max()
-                compared.append((mine[most] - both[most], str(name), int(most), mine[most], both[most]))
-        if not compared:
-            rows.append((network, "none", 0, np.nan, "", np.nan, ""))
-            continue
-        least = min(compared)
-        verdict = "holds" if least[0] > APART else "fails" if least[0] < -APART else "open"
-        each = ";".join(f"{name} {gap:+.1f} at {count}" for gap, name, count, _, _ in compared)
-        rows.append((network, verdict, least[2], least[3], least[1], least[4], each))
-    return pd.DataFrame(rows, columns=VERDICTS)

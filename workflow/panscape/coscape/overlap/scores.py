@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -48,9 +49,6 @@ def overlap_score(
 ) -> dict[str, float]:
     """Test the number of common edges of two graphs against degree-preserving rewiring of one.
 
-    Every rewiring starts from the observed graph with a separate random stream, so the nulls are independent
-    and the result does not depend on `threads`.
-
     Parameters
     ----------
     target, known
@@ -86,16 +84,56 @@ def overlap_score(
         raise ValueError(f"rewired {rewired!r}: one of {', '.join(REWIRED)}")
     moved, fixed = (target, known) if rewired == "coexpression" else (known, target)
     bits, n_words = adjacency_bits(fixed.edges, n_genes)
-    observed = count_shared(moved.edges, bits, n_words)
-    tries = tries_per_edge * moved.n_edges
+    null = rewired_null(
+        moved,
+        lambda edges: count_shared(edges, bits, n_words),
+        rewirings=rewirings,
+        tries_per_edge=tries_per_edge,
+        seed=seed,
+        threads=threads,
+    )
+    return standing(count_shared(moved.edges, bits, n_words), null)
 
-    def one(index: int) -> int:
-        graph = rewire(moved.edges, n_genes, tries=tries, seed=derive(seed, "rewire", index))
-        return count_shared(graph, bits, n_words)
+
+def rewired_null(
+    graph: Graph,
+    measure: Callable[[np.ndarray], Any],
+    *,
+    rewirings: int,
+    tries_per_edge: int,
+    seed: int,
+    threads: int = 1,
+) -> np.ndarray:
+    """Measure random graphs with the degrees of a graph.
+
+    Every rewiring starts from the graph with a separate random stream, so they are independent.
+
+    Parameters
+    ----------
+    graph
+        The graph.
+    measure
+        Function of the edges, int32 (E, 2), of a random graph; it returns a number or an array.
+    rewirings
+        Number of random graphs.
+    tries_per_edge
+        Number of attempted swaps per edge.
+    seed
+        Seed of the rewirings.
+    threads
+        Number of threads; the result does not depend on it.
+
+    Returns
+    -------
+    float64 (rewirings, ...), the results.
+    """
+    n_genes, tries = len(graph.genes), tries_per_edge * graph.n_edges
+
+    def one(index: int) -> Any:
+        return measure(rewire(graph.edges, n_genes, tries=tries, seed=derive(seed, "rewire", index)))
 
     with ThreadPoolExecutor(max(1, threads)) as pool:
-        null = np.fromiter(pool.map(one, range(rewirings)), dtype=float, count=rewirings)
-    return standing(observed, null)
+        return np.array(list(pool.map(one, range(rewirings))), dtype=float)
 
 
 def standing(observed: int, null: np.ndarray) -> dict[str, float]:

@@ -120,13 +120,12 @@ def check_counts(
         raise fail(where, f"not counts: there are negative values (lowest {lowest:g}), as after scaling", fix)
     if values.dtype.kind == "f" and (fractional := values != np.floor(values)).any():
         example, highest = values[fractional].flat[0], values.max()
-        kind = (
-            f"they look logarithmic (highest {highest:g})"
-            if highest < _LOGGED_BELOW
-            else "as after normalisation"
-        )
-        if highest >= _LOGGED_BELOW or np.abs(values - np.rint(values)).max() < _NOISE:
+        logged = highest < _LOGGED_BELOW
+        kind = f"they look logarithmic (highest {highest:g})" if logged else "as after normalisation"
+        if not logged or np.abs(values - np.rint(values)).max() < _NOISE:
             fix += "; for expected counts (CellBender, SoupX, alevin) or rounding noise write values: rounded"
+        else:
+            fix += "; for a study without counts write values: log and use: [sivae]"
         shown = f"{example:g}" if f"{example:g}" != f"{np.rint(example):g}" else repr(float(example))
         raise fail(where, f"not counts: there are fractional values (e.g. {shown}); {kind}", fix)
     if (highest := values.max()) > LARGEST:

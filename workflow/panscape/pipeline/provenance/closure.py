@@ -83,6 +83,8 @@ class Code:
         self._targets: dict[tuple[str, str], tuple[Target, ...]] = {}
         for name in self.paths:
             self.facts(name)
+        for script in (self.package.parent / "scripts").glob("*.py"):  # so that the cache is written once
+            self._script(script)
         self.cache.save()
 
     def facts(self, module: str) -> Facts:

@@ -150,7 +150,7 @@ class Cache:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             handle, scratch = tempfile.mkstemp(dir=self.path.parent, prefix=self.path.name)
             with os.fdopen(handle, "w") as file:
-                json.dump({"key": self.key, "files": self.kept}, file)
+                file.write(json.dumps({"key": self.key, "files": self.kept}))  # `dump` is ten times as slow
             os.replace(scratch, self.path)  # jobs of a cluster may write concurrently
         except OSError as error:
             logger.debug("%s cannot be written: %s", self.path, error)

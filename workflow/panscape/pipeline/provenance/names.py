@@ -7,7 +7,13 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from panscape.pipeline.provenance.normal import docstring_of, is_type_checking, reads_annotations
+from panscape.pipeline.provenance.normal import (
+    children,
+    docstring_of,
+    is_type_checking,
+    reads_annotations,
+    walk,
+)
 
 LIBRARY = "panscape"
 _DOTTED = re.compile(rf"\b{LIBRARY}(?:\.\w+)+")
@@ -66,7 +72,7 @@ def names_of(tree: ast.Module, module: str, *, is_package: bool) -> Names:
     names = reader.names
     shared: set[str] = set()
     others: set[str] = set()
-    nodes = list(ast.walk(tree))
+    nodes = walk(tree)
     imports = [node for node in nodes if isinstance(node, (ast.Import, ast.ImportFrom))]
     for node in nodes:
         if isinstance(node, ast.Global):
@@ -151,7 +157,7 @@ def _bindings(body: Iterable[ast.AST], package: str) -> dict[str, Bound | None]:
         if is_type_checking(node):
             queue += node.orelse
         elif not isinstance(node, (*_SCOPES, ast.ClassDef)):
-            queue += ast.iter_child_nodes(node)
+            queue += children(node)
     return bindings
 
 

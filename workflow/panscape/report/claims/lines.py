@@ -7,11 +7,12 @@ import math
 import numpy as np
 import pandas as pd
 
-from panscape.report.claims.claim import UNDECIDED, Claim, by_chance, verdict
+from panscape.report.claims.claim import LEVEL, UNDECIDED, Claim, by_chance, verdict
 from panscape.report.format import count, fixed, number, plural, pvalue
 from panscape.report.results import Results
+from panscape.report.sections.network_engines import MODELS
 from panscape.report.sections.network_lines import TESTS, TEXT
-from panscape.report.sections.networks import GENES, MODELS, words
+from panscape.report.sections.network_methods import GENES, words
 from panscape.report.sections.sivae import MODELS as OF_LINES
 from panscape.report.sections.sivae import models
 
@@ -56,11 +57,12 @@ def network_claims(results: Results) -> list[Claim]:
     if not results.has(TESTS, GENES):
         return []
     tests = results.table(TESTS, dtype=TEXT)
-    units = _units(results)
-    made = []
+    units, made = _units(results), []
+    designs = tests[tests["part"] == "design"]
+    floors = dict(zip(designs["phenotype"], designs["value"].astype(float), strict=True))
     for phenotype in dict.fromkeys(tests["phenotype"].dropna()):
         rows = tests[(tests["phenotype"] == phenotype) & (tests["status"] == "tested")]
-        rows = rows.assign(unit=units.get(phenotype, "line"))
+        rows = rows.assign(unit=units.get(phenotype, "line"), floor=floors.get(phenotype, math.nan))
         made += [_similar(rows, phenotype), _genes(rows, phenotype)]
     return [claim for claim in made if claim is not None]
 
@@ -106,8 +108,12 @@ def _best(rows: pd.DataFrame) -> tuple[str, float]:
 
 
 def _claim(text: str, evidence: str, row: pd.Series, name: str, other: float, show) -> Claim:
+    n, why = plural(int(row["n"]), str(row["unit"])), "no p-value or no error of the difference"
+    better = by_chance(row["pvalue"])
+    if not better and row["floor"] > LEVEL:  # not found, and could hardly have been
+        better, why = None, f"ranks of {n} give no p below {number(row['floor'], 2)}"
     decided = verdict(
-        beats_chance=by_chance(row["pvalue"]),
+        beats_chance=better,
         baseline=name,
         margin=float(row["value"] - other),
         error=float(row["null_sd"]) if np.isfinite(row["null_sd"]) else math.nan,
@@ -117,8 +123,8 @@ def _claim(text: str, evidence: str, row: pd.Series, name: str, other: float, sh
         evidence,
         f"{name}: {show(other)}" if name else "",
         f"{number(row['null_mean'], 2)} ± {number(row['null_sd'], 2)}, p = {pvalue(row['pvalue'])}",
-        plural(int(row["n"]), str(row["unit"])),
+        n,
         decided,
         "networks",
-        "no p-value or no error of the difference" if decided == UNDECIDED else "",
+        why if decided == UNDECIDED else "",
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pandas as pd
 
 from panscape.report.blocks import Block, Heading, Paragraph, table
@@ -13,7 +15,16 @@ from panscape.sivae.networks.within import COLUMN as WITHIN
 ENGINES, VERDICT = "networks/engines.tsv", "networks/verdict.tsv"
 NEIGHBOURS = "networks/neighbours.tsv.gz"
 LINE_NEIGHBOURS = "networks/line_neighbours.tsv"
-MODELS = {"sivae": "siVAE", "pca": "PCA", "pearson": "Pearson", "corrected": "noise-corrected"}
+MODELS = {
+    "sivae": "siVAE", "pca": "PCA", "pearson": "Pearson", "corrected": "noise-corrected",
+    "proportionality": "proportionality",
+}  # fmt: skip
+_NETWORKS = {
+    "pca": "loadings of principal components", "pearson": "Pearson correlations of log expression",
+    "corrected": "correlations corrected for the noise of counting (CS-CORE)",
+    "proportionality": "proportionality of log expression (rho_p of centred log ratios)",
+}  # fmt: skip
+_CITED = {"corrected": "su2023cscore", "proportionality": "quinn2017propr"}
 _TEXT = {"gene": str, "within": str, "model": str, "line": str, "neighbour": str, "neighbours": str}
 
 _MEASURES = {
@@ -22,6 +33,28 @@ _MEASURES = {
     "odds_ratio": "known interactions, odds ratio", "power": "power", "follows_depth": "|ρ| with depth",
     "called": "genes called", "called_by_chance": "by chance",
 }  # fmt: skip
+
+
+def engine_methods(models: Sequence[str]) -> list[str]:
+    """Return the sentences on the engines that were used beside siVAE.
+
+    Parameters
+    ----------
+    models
+        Engines.
+    """
+    made = [words for name, words in _NETWORKS.items() if name in models]
+    if not made:
+        return []
+    return [
+        f"Networks of the same cells were also made from {listing(made)}, and tested in the same way; genes "
+        "and sets that at least two engines found were called confirmed."
+    ]
+
+
+def unused_references(models: Sequence[str]) -> list[str]:
+    """Return the references of engines that were not used."""
+    return [key for name, key in _CITED.items() if name not in models]
 
 
 def engine_blocks(results: Results, limit: int) -> list[Block]:
@@ -75,8 +108,10 @@ def engine_blocks(results: Results, limit: int) -> list[Block]:
 
 def _advice(engines: pd.DataFrame, verdict: pd.DataFrame) -> str:
     """Return which engine to believe, and how far the engines agree, by phenotype."""
-    parts = []
-    for row in engines[engines["believed"]].itertuples():
+    parts, believed = [], engines[engines["believed"].astype(bool)]
+    judged = set(believed["phenotype"])
+    untested = [name for name in dict.fromkeys(engines["phenotype"]) if name not in judged]
+    for row in believed.itertuples():
         genes = verdict[(verdict["phenotype"] == row.phenotype) & (verdict["kind"] == "gene")]
         confirmed = genes["confirmed"].astype(bool)
         counts = [
@@ -86,14 +121,17 @@ def _advice(engines: pd.DataFrame, verdict: pd.DataFrame) -> str:
         ]
         caution = "" if row.calibrated else " (no engine is calibrated: read permutation p-values)"
         parts.append(f"for {row.phenotype} {MODELS[row.model]}{caution} ({listing(counts)})")
-    text = f"The engine to believe here is, {'; '.join(parts)}."
+    sentences = [f"The engine to believe here is, {'; '.join(parts)}."] if parts else []
+    if untested:
+        why = "no gene was tested under permuted phenotypes"
+        sentences.append(f"No engine is to be believed more than another for {listing(untested)}: {why}.")
     others = [MODELS[name] for name in dict.fromkeys(engines["model"]) if name != "sivae"]
     if others:
-        text += (
-            f" siVAE is one engine beside {listing(others)}, not a reference: in our measurements it is at "
+        sentences.append(
+            f"siVAE is one engine beside {listing(others)}, not a reference: in our measurements it is at "
             "best level with PCA on known interactions, and slightly worse on unseen cells of small lines."
         )
-    return text
+    return " ".join(sentences)
 
 
 def _named(verdict: str) -> str:

@@ -8,7 +8,11 @@ from panscape.report.blocks import Block, Gallery, Heading, Paragraph, table
 from panscape.report.format import count, fixed, listing, number, plural
 from panscape.report.results import Results, caption
 from panscape.report.section import Section
-from panscape.report.sections.network_engines import MODELS, engine_blocks, neighbour_blocks
+from panscape.report.sections.network_engines import (
+    MODELS,
+    engine_blocks,
+    neighbour_blocks,
+)
 from panscape.report.sections.network_lines import (
     TESTS,
     TEXT,
@@ -16,13 +20,20 @@ from panscape.report.sections.network_lines import (
     networks_of,
     reliability_flags,
     tested_designs,
-    tested_genes,
-    within_types,
+)
+from panscape.report.sections.network_methods import (
+    FOLDER,
+    GENES,
+    SETS,
+    controlled,
+    genes,
+    idle,
+    methods,
+    words,
 )
 from panscape.report.sections.sivae import LINES, bin_cells
 
-FOLDER = "networks"
-GENES, SETS, EDGES = f"{FOLDER}/centrality.tsv", f"{FOLDER}/gsea.tsv", f"{FOLDER}/set_edges.tsv"
+EDGES = f"{FOLDER}/set_edges.tsv"
 KNOWN = f"{FOLDER}/known.tsv"
 FIGURES = {
     "lines": "Lines by their networks",
@@ -33,13 +44,6 @@ FIGURES = {
     "hubs": "Centrality at both ends of the phenotype",
     "ends": "Edges gained and lost between the ends",
 }
-KERNELS = {
-    "cka": "the alignment of their gene embeddings (CKA)",
-    "neighbours": "the neighbours that genes share (Jaccard index)",
-    "edges": "the edges that they share",
-    "wl-degree": "the Weisfeiler-Lehman kernel on degrees",
-    "wl-name": "the Weisfeiler-Lehman kernel on gene names",
-}
 _TITLES = {
     "part": "comparison", "null_mean": "by chance", "null_sd": "± sd", "null_95": "95 % of chance below",
     "pvalue": "p", "fdr": "FDR", "rho": "ρ", "rho_partial": "ρ, controlled", "fdr_partial": "FDR, controlled",
@@ -49,30 +53,11 @@ _TITLES = {
 }  # fmt: skip
 
 
-def genes(results: Results) -> pd.DataFrame:
-    """Return the genes' associations, `call` filled."""
-    rows = results.table(GENES, dtype={"gene": str, "phenotype": str, "model": str, "call": str})
-    return rows.assign(call=rows["call"].fillna(""))
-
-
 def cannot(results: Results) -> dict[str, str]:
     """Return phenotype -> why no gene can be called, for those with too few lines."""
     tests = results.table(TESTS, dtype=TEXT)
     rows = tests[(tests["part"] == "genes") & tests["status"].fillna("").str.startswith("cannot be decided")]
     return dict(zip(rows["phenotype"], rows["status"], strict=True))
-
-
-def controlled(rows: pd.DataFrame) -> list[str]:
-    """Return the controls that had enough lines in the tests of siVAE's genes."""
-    used = rows.loc[rows["model"] == "sivae", "controls"].fillna("").astype(str).unique()
-    every = [set(text.split(",")) for text in used]
-    first = used[0].split(",") if len(used) else []
-    return [name for name in first if name and all(name in names for names in every)]
-
-
-def words(control: str) -> str:
-    """Return the display name of a control."""
-    return {"mean": "mean expression", "n_cells": "cell number"}.get(control, control.replace("_", " "))
 
 
 def bins(results: Results) -> str:
@@ -178,14 +163,10 @@ def _gene_tables(results: Results, done: pd.DataFrame, limit: int) -> list[Block
         return [Paragraph("No phenotype could be tested.", "warning")]
     null = done[done["part"] == "genes"].replace({"model": MODELS})
     shown = ["model", "phenotype", "statistic", "value", "null_mean", "null_95", "pvalue", "n"]
-    blocks: list[Block] = [
-        table(
-            null[shown],
-            titles=_TITLES,
-            caption="Number of associated genes, compared with permuted phenotypes.",
-            file=TESTS,
-        )
-    ]
+    blocks: list[Block] = []
+    if len(null):
+        text = "Number of associated genes, compared with permuted phenotypes."
+        blocks.append(table(null[shown], titles=_TITLES, caption=text, file=TESTS))
     truth = planted(results)
     if truth is not None:
         titles = {"expression": "with expression only"}
@@ -196,6 +177,8 @@ def _gene_tables(results: Results, done: pd.DataFrame, limit: int) -> list[Block
         blocks.append(table(truth, titles=titles, caption=text, limit=60))
     columns = ["gene", "phenotype", "rho", "fdr", "rho_partial", "fdr_partial", "rho_mean_expression", "call"]
     called = ranked[(ranked["model"] == "sivae") & (ranked["call"] != "")]
+    if called.empty:
+        return [*blocks, Paragraph("No gene's centrality in siVAE is found to follow a phenotype.")]
     caption_ = "Genes whose centrality in siVAE follows a phenotype."
     blocks.append(table(called[columns], titles=_TITLES, caption=caption_, file=GENES, limit=limit))
     return blocks
@@ -244,47 +227,18 @@ def _attainable(sets: pd.DataFrame, permutations: int) -> pd.DataFrame:
     return sets.assign(**written)
 
 
-def _methods(results: Results) -> list[str]:
-    used, ranked = results.settings(FOLDER), genes(results)
-    kernels = listing([KERNELS.get(str(name), str(name)) for name in used.get("kernels", [])])
-    sentences = [
-        f"Networks of lines were compared by {kernels}, averaged over a line's bins, "
-        f"and tested against phenotypes{within_types(results)} by "
-        f"PERMANOVA, Mantel's test and the first axis ({used.get('permutations')} label permutations)."
-    ]
-    if len(ranked):
-        controls = [words(name) for name in controlled(ranked)]
-        also = f", also with {listing(controls)} controlled (partial rank correlation)" if controls else ""
-        sentences.append(
-            "Each gene's centrality, averaged over a line's bins, was correlated with the phenotype over "
-            f"lines (Spearman; rank-sum test for two groups){also}, at a false discovery rate of "
-            f"{fixed(used.get('fdr', 0.05), 2)} (Benjamini and Hochberg){tested_genes(used)}."
-        )
-    if used.get("block"):
-        sentences.append(
-            f"Lines of the same {words(str(used['block']))} belong together: phenotypes that they share were "
-            "tested on averages over them, others were permuted within them."
-        )
-    if used.get("covariates"):
-        names = listing([words(str(name)) for name in used["covariates"]])
-        sentences.append(f"Tests were adjusted for {names}, with permuted residuals (Freedman and Lane).")
-    if results.has(SETS) and len(results.table(SETS)):
-        sentences.append(
-            "Gene sets were tested on the ranking of genes (GSEA, gseapy's prerank), and against permuted "
-            "labels of lines."
-        )
-    return sentences
-
-
 SECTION = Section(
     FOLDER,
     "Networks of lines",
     (GENES, TESTS, LINES),
     _blocks,
     headline=_headline,
-    methods=_methods,
+    methods=methods,
+    idle=idle,
     references=(
         "choi2023sivae",
+        "su2023cscore",
+        "quinn2017propr",
         "shervashidze2011wl",
         "kornblith2019cka",
         "anderson2001permanova",

@@ -96,7 +96,8 @@ def judged(table: pd.DataFrame) -> pd.DataFrame:
     """Add `calibrated`, `mean_rank`, `believed` and `reason` to the engines of one phenotype.
 
     Engines whose tests reject more than :data:`TOLERATED` of the genes under permuted phenotypes come last,
-    whatever their other measures; among the others the best mean rank wins, ties by their order.
+    whatever their other measures; among the others the best mean rank wins, ties by their order. Where no
+    gene was tested under permuted phenotypes, as with too few lines, no engine is believed.
 
     Parameters
     ----------
@@ -108,7 +109,7 @@ def judged(table: pd.DataFrame) -> pd.DataFrame:
     known = [name for name in MEASURES if table[name].notna().all()]
     ranks = table[known].rank(ascending=False).mean(axis=1) if known else pd.Series(1.0, table.index)
     order = np.lexsort((ranks.round(9), ~calibrated))
-    best = table.index[order[0]]
+    best = table.index[order[0]] if worst.notna().any() else None
     reasons = [
         _reason(table, row, known, bool(calibrated[row]), worst[row], row == best) for row in table.index
     ]

@@ -34,7 +34,8 @@ def centralities_of(collection: Collection, model: str, settings: NetworkSetting
     collection
         All lines.
     model
-        Engine of the networks: ``"sivae"``, ``"pca"``, ``"pearson"`` or ``"corrected"``.
+        Engine of the networks: ``"sivae"``, ``"pca"``, ``"pearson"``, ``"corrected"`` or
+        ``"proportionality"``.
     settings
         Settings of the comparison; `centrality` is ``"all"`` or ``"heldout"``, which makes no difference to
         correlations.

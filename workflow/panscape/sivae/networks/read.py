@@ -17,7 +17,6 @@ from panscape.sivae.bin_names import COPY, HALVES
 from panscape.sivae.networks.lines_table import read_lines_table, with_table
 from panscape.sivae.networks.within import of_kind
 
-MODELS = ("sivae", "pca", "pearson", "corrected")
 EMBEDDED = {"sivae": "bin-", "pca": "pca-"}
 """Models with gene embeddings, and how their keys in ``embedding.h5ad`` begin."""
 GRAPHS = {
@@ -25,6 +24,7 @@ GRAPHS = {
     "pca": "graph_pca.npz",
     "pearson": "graph_pearson.npz",
     "corrected": "graph_corrected.npz",
+    "proportionality": "graph_proportionality.npz",
 }
 OK = "ok"
 

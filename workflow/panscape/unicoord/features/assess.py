@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from scipy import sparse
-from scipy.stats import norm
+from scipy.special import ndtr, ndtri
 
 from panscape.log import logger
 from panscape.stats.aucell import areas
@@ -159,11 +159,9 @@ def _class_columns(table, classes, real, parts, null) -> pd.DataFrame:
     for inside, values, median in parts:
         z[:, inside], centre[:, inside] = values, median[:, None]
     shuffled, (random, random_shuffled) = classes_module.shuffled_z(real), null
-    pvalue = np.maximum(
-        [reference_pvalues(z[row], random[row]) for row in range(shape[0])], norm.sf(shuffled)
-    )
+    pvalue = np.maximum([reference_pvalues(z[row], random[row]) for row in range(shape[0])], ndtr(-shuffled))
     # equal 1 % quantiles of the random sets in all classes, so that heavy tails do not dominate
-    scale = np.quantile(random, _TAIL, axis=1, keepdims=True) / norm.ppf(_TAIL)
+    scale = np.quantile(random, _TAIL, axis=1, keepdims=True) / ndtri(_TAIL)
     scale[scale <= 0] = 1.0
     reached = np.minimum(z / scale, shuffled)
     random_best = np.minimum(random / scale, random_shuffled).max(axis=0)

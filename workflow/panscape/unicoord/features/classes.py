@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import sparse
 from scipy.special import ndtri
-from scipy.stats import rankdata
 
 from panscape.data.labels import present
+from panscape.stats.ranks import average_ranks
 
 UNITS = ("donor", "sample", "animal", "line")  # columns of sampled units, in order of preference
 
@@ -106,7 +106,7 @@ def class_areas(scores: np.ndarray, classes: Classes) -> Areas:
     total, variance = np.zeros(shape), np.zeros(shape)
     highest, lowest = np.full(shape, -np.inf), np.full(shape, np.inf)
     for rows, tested, ones in classes.blocks:
-        rank = rankdata(scores[rows], axis=0)
+        rank = average_ranks(scores[rows], axis=0)
         n, inside = len(rows), np.asarray(ones.sum(axis=1)).reshape(-1, 1)
         pairs = inside * (n - inside)
         area = (ones @ rank - inside * (inside + 1) / 2) / pairs
