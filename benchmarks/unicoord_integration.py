@@ -97,8 +97,8 @@ def deep(cells, seed):
     yield "scANVI", model.get_latent_representation(), time.process_time() - started
 
 
-def methods(cells, seed):
-    """Yield (name, coordinates, processor seconds) of every method that is there."""
+def methods(cells, seed, without):
+    """Yield (name, coordinates, processor seconds) of every method that is there and not in `without`."""
     started = time.process_time()
     space = components(normalised(cells), DIMENSIONS).scores(normalised(cells))
     yield "components", space, time.process_time() - started
@@ -108,10 +108,10 @@ def methods(cells, seed):
     ):
         started = time.process_time()
         yield name, unicoord(cells, seed, labels), time.process_time() - started
-    if find_spec("harmonypy"):
+    if find_spec("harmonypy") and "harmony" not in without:
         started = time.process_time()
         yield "Harmony", harmony(space, cells, seed), time.process_time() - started
-    if find_spec("scvi"):
+    if find_spec("scvi") and "scvi" not in without:
         yield from deep(cells, seed)
 
 
@@ -140,7 +140,7 @@ def scib(points, kind, batch, before):
     return {"bio": means[0], "batch": means[1], "total": 0.6 * means[0] + 0.4 * means[1]} | bio | mixed
 
 
-def scores(cells, seed, known):
+def scores(cells, seed, known, without=()):
     """Return one row of scores per method."""
     random = np.random.default_rng(seed)
     given = random.random(cells.n_obs) < known
@@ -157,7 +157,7 @@ def scores(cells, seed, known):
     cells.uns["depth"] = "total"
     scored = np.arange(cells.n_obs) if given.all() else np.flatnonzero(~given)
     batch, before, rows = cells.obs["batch"].to_numpy()[scored], None, []
-    for name, points, seconds in methods(cells, seed):
+    for name, points, seconds in methods(cells, seed, without):
         points = np.asarray(points, dtype=np.float64)[scored]
         before = points if before is None else before
         row = {"method": name, "cpu_s": seconds}
@@ -181,6 +181,9 @@ def main():
     parser.add_argument("--batch", default="donor")
     parser.add_argument("--cells", type=int, default=4000, help="at most so many of a file")
     parser.add_argument("--known", type=float, default=1.0, help="fraction of cells with a known type")
+    parser.add_argument(
+        "--without", nargs="*", default=[], choices=["harmony", "scvi"], help="peers to leave out"
+    )
     parser.add_argument("--seeds", type=int, nargs="+", default=[401, 402, 403])
     given = parser.parse_args()
     torch.set_num_threads(1)
@@ -193,7 +196,7 @@ def main():
         cells = (
             read(given.data, given.label, given.batch, given.cells, seed) if given.data else simulated(seed)
         )
-        every.append(scores(cells, seed, given.known).assign(seed=seed))
+        every.append(scores(cells, seed, given.known, given.without).assign(seed=seed))
     table = pd.concat(every).drop(columns="seed").groupby("method", sort=False).mean().round(3)
     print(table.T.to_string())
     print(json.dumps(table.to_dict("index")))

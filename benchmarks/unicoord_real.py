@@ -26,6 +26,7 @@ import torch
 from panscape.stats.ranks import auroc
 from panscape.training.batches import held_out
 from panscape.unicoord.baselines import components, label_baselines, value_baselines
+from panscape.unicoord.calibrate import calibration_error
 from panscape.unicoord.cells import Cells
 from panscape.unicoord.evaluate import classification, regression
 from panscape.unicoord.leave_out import restore_group
@@ -166,15 +167,22 @@ def mouse(seed, settings):
     split = splits(len(human), [], seed, human.obs["cell_type"])
     model, _ = fit(human, [{"name": "cell_type", "kind": "discrete", "min_cells": 1}], split, seed, settings)
     known = cells[cells.obs["cell_type"].isin(model.layout["cell_type"].classes).to_numpy()]
-    table = model.predict(known)
-    guesses = {"unicoord": table["value"].to_numpy()}
+    tables = {"unicoord": model.predict(known), "unicoord, aligned": model.predict(known, batch="donor")}
+    guesses = {name: table["value"].to_numpy() for name, table in tables.items()}
     old, new = model.normalised(human), model.normalised(known)
     for key, guess in label_baselines(old, human.obs["cell_type"], new).items():
         guesses[key] = guess.labels
-    outcome = {"cells": [len(known), len(cells)], "called_unknown": float(table["unknown"].mean())}
+    truth, outcome = known.obs["cell_type"].astype(str), {"cells": [len(known), len(cells)]}
     for key, guess in guesses.items():
-        scores = classification(known.obs["cell_type"], guess)
-        outcome[key] = [round(scores["accuracy"], 3), round(scores["macro_f1"], 3)]
+        scores, there = classification(truth, guess), np.isin(np.asarray(guess, dtype=str), truth.unique())
+        # predicted classes that no cell has count with F1 = 0; the last number is over true classes only
+        classes = truth.nunique() + len(set(np.asarray(guess, dtype=str)[~there]))
+        f1 = scores["macro_f1"]
+        outcome[key] = [round(value, 3) for value in (scores["accuracy"], f1, f1 * classes / truth.nunique())]
+    for key, table in tables.items():
+        right = (table["value"].astype(str).to_numpy() == truth.to_numpy()).astype(float)
+        outcome[f"{key}, ece"] = round(calibration_error(table["probability"].to_numpy(float), right), 3)
+        outcome[f"{key}, called unknown"] = round(float(table["unknown"].mean()), 3)
     return outcome
 
 
