@@ -1,11 +1,15 @@
-"""Time of panclustering against scanpy's neighbours and one Louvain run per resolution.
+"""Time of panclustering against scanpy's neighbours and one Louvain run per resolution, and against brisc.
 
 Claim: less CPU time than the way of the original program (neighbours again for every resolution) put together
 from scanpy and igraph, each in a process of its own from start to end, as a job of a workflow pays for it:
 imports and the compiling of numba functions count on both sides. Below 50 000 cells ours has exact
 neighbours, those of scanpy are approximate; the modularities printed are each on its own graph.
 
-    python benchmarks/panclust_speed.py --cells 20000
+With --against brisc and --brisc, the interpreter of an environment with brisc (which `make bench` makes from
+benchmarks/requirements-brisc.txt), brisc does the same from the same file: principal components, neighbours,
+one partition per resolution (the last level only), in code that was compiled before.
+
+    python benchmarks/panclust_speed.py --cells 20000 --against plain brisc --brisc .venv-brisc/bin/python
 """
 
 from __future__ import annotations
@@ -33,7 +37,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--density", type=float, default=0.1, help="share of counts that are not zero")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--side", choices=["ours", "plain"], help="run one side (the script calls itself)")
+    parser.add_argument("--against", nargs="+", choices=["plain", "brisc"], default=["plain"])
+    parser.add_argument("--brisc", default=sys.executable, help="interpreter of an environment with brisc")
+    parser.add_argument("--side", choices=list(SIDES), help="run one side (the script calls itself)")
     parser.add_argument("--counts", type=Path, help="the file for --side")
     return parser.parse_args()
 
@@ -86,10 +92,27 @@ def plain(options: argparse.Namespace) -> dict:
     return {"modularity": result}
 
 
+def brisc(options: argparse.Namespace) -> dict:
+    """Return the numbers of clusters of brisc's way."""
+    import polars
+    from brisc import SingleCell
+
+    data = SingleCell(str(options.counts), num_threads=options.threads).skip_qc()
+    data = data.with_columns_var(highly_variable=polars.lit(True)).normalize()  # every gene, as ours
+    data = data.pca(num_PCs=50, seed=options.seed).neighbors(num_neighbors=15, seed=options.seed)
+    data = data.shared_neighbors().cluster(resolution=list(RESOLUTIONS), seed=options.seed)
+    columns = [f"cluster_{number}" for number in range(len(RESOLUTIONS))]
+    return {"clusters": [data.obs[column].n_unique() for column in columns]}
+
+
+SIDES = {"ours": ours, "plain": plain, "brisc": brisc}
+
+
 def measure(side: str, counts: Path, options: argparse.Namespace) -> dict:
     """Run one side in a process and return its CPU and wall time and what it printed."""
     names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
-    command = [sys.executable, __file__, "--side", side, "--counts", str(counts)]
+    python = options.brisc if side == "brisc" else sys.executable
+    command = [python, __file__, "--side", side, "--counts", str(counts)]
     for name in ("genes", "threads", "seed"):
         command += [f"--{name}", str(getattr(options, name))]
     before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
@@ -104,7 +127,10 @@ def main() -> None:
     """Run both ways and print one JSON object."""
     options = arguments()
     if options.side:
-        print(json.dumps(ours(options) if options.side == "ours" else plain(options)))
+        result = SIDES[options.side](options)
+        with open("/proc/self/status") as status:
+            peak = next(int(line.split()[1]) for line in status if line.startswith("VmHWM"))
+        print(json.dumps({"peak_mb": round(peak / 1024), **result}))
         return
     from made_counts import write_counts
 
@@ -113,9 +139,11 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         counts = Path(folder) / "counts.h5ad"
         write_counts(counts, options.cells, options.genes, options.density, options.seed)
-        for side in ("ours", "plain"):
+        for side in ("ours", *options.against):
             report[side] = measure(side, counts, options)
-    report["cpu_ratio"] = round(report["plain"]["cpu_s"] / report["ours"]["cpu_s"], 1)
+    report["cpu_ratio"] = {
+        side: round(report[side]["cpu_s"] / report["ours"]["cpu_s"], 2) for side in options.against
+    }
     print(json.dumps(report))
 
 

@@ -3,9 +3,9 @@
 Runs the benchmarks of single stages at 1, 4 and 16 times --cells and at 1000, 2000 and 4000 genes, each in a
 process of its own, one thread, and prints CPU seconds of this version, of another version (the last tagged
 commit, or --against), of the plain way that the benchmark compares with (scanpy, scikit-learn, or the method
-as its equations read), both ratios, and slopes: the exponent of the growth of the CPU time from the smallest
-size to the largest. What is missing is told below the table. The table is Markdown; the last line is one JSON
-object.
+as its equations read; brisc in an environment of its own, --brisc), both ratios, and slopes: the exponent of
+the growth of the CPU time from the smallest size to the largest. What is missing is told below the table. The
+table is Markdown; the last line is one JSON object.
 
     python benchmarks/suite.py --cells 1000            # or: make bench
     python benchmarks/suite.py --only panclust --against 1a2b3c4
@@ -22,7 +22,7 @@ import subprocess
 import sys
 import tarfile
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -35,8 +35,9 @@ SCALES, GENES, USUAL = (1, 4, 16), (1000, 2000, 4000), 2000
 class Case:
     """A benchmark: its script and options, and where its result has the seconds.
 
-    `cells` and `genes` are the names of the options of size; `ours` and `plain` the path of the seconds in
-    the JSON object; `peer` the module that the plain way needs, `what` what it is.
+    `brisc` cases are given --brisc, and are not run for the other version. `cells` and `genes` are the names
+    of the options of size; `ours` and `plain` the path of the seconds in the JSON object; `peer` the module
+    that the plain way needs, `what` what it is.
     """
 
     script: str
@@ -47,11 +48,20 @@ class Case:
     what: str = ""
     cells: str = "--cells"
     genes: str = "--genes"
+    brisc: bool = False
 
 
 CASES = {
     "panclust": Case(
         "panclust_speed.py", (), "ours.cpu_s", "plain.cpu_s", "scanpy", "scanpy, igraph per resolution"
+    ),
+    "panclust beside brisc": Case(
+        "panclust_speed.py",
+        ("--against", "brisc"),
+        "ours.cpu_s",
+        "brisc.cpu_s",
+        what="brisc, last levels only",
+        brisc=True,
     ),
     "correlations, Pearson": Case(
         "coexpression_speed.py",
@@ -92,7 +102,7 @@ CASES = {
     ),
     "COEM, epoch": Case("coem_training.py", ("--peaks", "10000", "--epochs", "1"), "seconds_per_epoch"),
 }
-PEERS = ("scanpy", "sklearn", "brisc", "scranpy", "SEACells", "metaq", "hdwgcna")
+PEERS = ("scanpy", "sklearn", "scranpy", "SEACells", "metaq", "hdwgcna")
 
 
 def value(result: dict[str, Any], path: str) -> float:
@@ -172,7 +182,7 @@ def row(name: str, case: Case, base: int, other: Path | None, told: list[str]) -
         by_genes[genes] = value(found, case.ours)
     if len(by_genes) == len(GENES):
         result["slope_genes"] = slope(by_genes)
-    if other is not None and "cpu_s" in result:
+    if other is not None and "cpu_s" in result and not case.brisc:
         found = run(other, case, base * SCALES[1], USUAL)
         if isinstance(found, str):
             told.append(f"{name}, other version: {found}")
@@ -209,6 +219,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--cells", type=int, default=1000, help="smallest size")
     parser.add_argument("--only", nargs="+", choices=list(CASES), help="these stages")
+    parser.add_argument("--brisc", help="interpreter of an environment with brisc")
     parser.add_argument("--against", help="a commit or tag; by default the last tag")
     given = parser.parse_args()
     told = [f"not installed: {peer}" for peer in PEERS if importlib.util.find_spec(peer) is None]
@@ -223,6 +234,11 @@ def main() -> None:
             if case.peer and importlib.util.find_spec(case.peer) is None:
                 told.append(f"{name}: left out, {case.peer} is not installed")
                 continue
+            if case.brisc and not given.brisc:
+                told.append(f"{name}: left out, no --brisc")
+                continue
+            if case.brisc:
+                case = replace(case, options=(*case.options, "--brisc", str(Path(given.brisc).absolute())))
             rows.append(row(name, case, given.cells, other, told))
     print(table(rows))
     print("\n" + "\n".join(f"- {line}" for line in told))

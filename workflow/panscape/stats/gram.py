@@ -140,7 +140,8 @@ def moments(
     Moments; `into` if given.
     """
     sums = into or Moments.empty(len(plan.order))
-    dense_part = np.zeros((len(plan.order) - plan.n_sparse,) * 2)
+    direct = into is None and not plan.n_sparse
+    dense_part = sums.products if direct else np.zeros((len(plan.order) - plan.n_sparse,) * 2)
     with ThreadPoolExecutor(plan.threads) as pool:
         for block in blocks:
             sums.n += block.shape[0]
@@ -151,7 +152,7 @@ def moments(
             if len(dense_part):
                 add = _add_rough if rough else _add_dense
                 add(block[:, plan.n_sparse :] if plan.n_sparse else block, dense_part)
-    if len(dense_part):
+    if len(dense_part) and not direct:
         sums.products[plan.n_sparse :, plan.n_sparse :] += dense_part
     return sums
 
