@@ -331,7 +331,7 @@ def test_what_follows_depth_is_left_to_the_decoder_and_types_of_other_depth_are_
         # share of the variance within types that is along depth
         follows[name] = ((off.T @ within) ** 2).sum() / (within @ within) / (off**2).sum()
         assert accuracy(joint, kind) > 0.95
-    assert follows["with"] < 0.25 < 0.35 < follows["without"]
+    assert follows["with"] < 0.25 and follows["without"] > 2.5 * follows["with"]
 
 
 def test_training_takes_one_thread_whatever_the_job_has(cells, monkeypatch):

@@ -259,12 +259,12 @@ def test_neighbours_are_explained_by_the_better_link():
             "gene": ["g", "g", "g", "g", "h", "g"],
             "peak": list("abcdea"),
             "r": [0.7, 0.8, 0.7, -0.8, 0.7, 0.7],
-            "fdr": [0.02, 0.01, 0.02, 0.01, 0.01, np.nan],
+            "called": [True, True, True, True, True, False],
             "score": [2.0, 3.0, 2.0, 3.0, 1.0, 9.0],
         }
     )
     middle = np.array([1_000, 3_000, 20_000, 3_500, 3_000, 3_000])
-    assert explained_by(pairs, middle, 0.1).tolist() == ["b", "", "", "", "", ""]
+    assert explained_by(pairs, middle).tolist() == ["b", "", "", "", "", ""]
 
 
 def test_few_pairs_have_more_decoys():

@@ -111,14 +111,20 @@ def test_plain_spectral_clustering_takes_all_vectors_and_leaves_the_sizes_as_the
     monkeypatch.setattr(
         spectral, "spectral_embedding", lambda graph, m: asked.append(m) or embedding(graph, m)
     )
-    plain = {"eigenvectors": "metacells", "two_level_above": None, "min_cells": 1, "max_ratio": None}
+    plain = {
+        "eigenvectors": "metacells",
+        "two_level_above": None,
+        "min_cells": 1,
+        "max_ratio": None,
+        "exchange": None,
+    }
     grouping = group_cells(z, 60, plain)
     assert sum(asked) == 60 == grouping.k and (grouping.merged, grouping.split, grouping.adopted) == (0, 0, 0)
     asked.clear()
     repaired = group_cells(z, 60, {"eigenvectors": 20})
     assert max(asked) <= 20 and repaired.sizes.min() >= 5 > grouping.sizes.min()
-    for wrong in ({"eigenvectors": "all"}, {"eigenvectors": 1}, {"max_ratio": 1.5}):
-        with pytest.raises(ValueError, match=r"eigenvectors|max_ratio"):
+    for wrong in ({"eigenvectors": "all"}, {"eigenvectors": 1}, {"max_ratio": 1.5}, {"exchange": 0.5}):
+        with pytest.raises(ValueError, match=r"eigenvectors|max_ratio|exchange"):
             GroupSettings(**wrong)
 
 

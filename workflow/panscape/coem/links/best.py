@@ -59,7 +59,13 @@ def interval(distance: np.ndarray, edges: np.ndarray) -> np.ndarray:
 
 
 def best_peaks(
-    table: pd.DataFrame, rivals: Rivals, score: np.ndarray, gene: np.ndarray, column: np.ndarray, fdr: float
+    table: pd.DataFrame,
+    rivals: Rivals,
+    score: np.ndarray,
+    gene: np.ndarray,
+    column: np.ndarray,
+    fdr: float,
+    doubt: np.ndarray | None = None,
 ) -> pd.DataFrame:
     """Select one peak per gene and compare the genes with decoy genes.
 
@@ -83,6 +89,9 @@ def best_peaks(
         (rows,): number of a decoy's set; -1 for targets.
     fdr
         False discovery rate up to which a peak is called.
+    doubt
+        (targets,): probability that a pair shares only cell types, by which its evidence is reduced; None or
+        NaN for none.
 
     Returns
     -------
@@ -99,6 +108,8 @@ def best_peaks(
     names, place = np.unique(gene, return_inverse=True)
     weight, edges = distance_weights(place[target], rivals.distance[target], evidence[target])
     value = evidence * weight[interval(rivals.distance, edges)]
+    if doubt is not None:
+        value[target] *= 1 - np.nan_to_num(doubt)
     order = np.lexsort((-value, place, column))  # targets first; of equal values, the first row
     starts = np.diff(column[order] * len(names) + place[order], prepend=-len(names) - 1) > 0
     rows = order[starts]

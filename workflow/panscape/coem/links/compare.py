@@ -6,9 +6,13 @@ import numpy as np
 import pandas as pd
 
 from panscape.coem.links.best import best_peaks
+from panscape.coem.links.coherent import Coherence
 from panscape.coem.links.pairs import Pairs
 from panscape.coem.links.reach import NEIGHBOUR
-from panscape.coem.links.target_decoy import Rivals, scores, signed_rates
+from panscape.coem.links.target_decoy import Rivals, scores, second_rates, signed_rates
+from panscape.coem.links.two_kinds import kept
+
+LATE = ("second_fdr", "within", "type_only")  # columns of pairs that are called at first
 
 
 def compared(
@@ -20,6 +24,7 @@ def compared(
     gene_chrom: np.ndarray,
     middle: np.ndarray,
     fdr: float,
+    coherence: Coherence | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Add to the pairs what follows from their decoys, and select each gene's best peak.
 
@@ -41,6 +46,8 @@ def compared(
         (pairs,): position of each pair's peak.
     fdr
         False discovery rate up to which a pair is called.
+    coherence
+        Metacells in clusters; None judges no correlations within clusters.
 
     Returns
     -------
@@ -67,18 +74,33 @@ def compared(
     for name in ("score", "pvalue", "fdr"):
         result[name] = np.nan
     positive = scores(rivals)
-    for name, values in zip(("score", "pvalue", "fdr"), signed_rates(rivals, positive), strict=True):
+    rated = signed_rates(rivals, positive)
+    for name, values in zip(("score", "pvalue", "fdr"), rated, strict=True):
         result.loc[rows, name] = values[: len(rows)]
     result["trans"] = controls[:, 0]
-    result["explained_by"] = explained_by(result.assign(r=statistic), middle, fdr)
-    result["found"] = (result["fdr"] <= fdr) & (result["explained_by"] == "")
-    order = [*table.columns, "pvalue", "fdr", "trans", "found", "score", "explained_by"]
+    called = (result["fdr"] <= fdr).to_numpy()
+    for name in ("within", "type_only"):
+        result[name] = np.nan
+    if coherence is not None and called.any():
+        score = result["score"].to_numpy()[rows]
+        values = coherence.probability(rows, statistic[rows], score, called[rows])
+        result.loc[called, ["within", "type_only"]] = np.column_stack(values)
+        called[called] = kept(values[1], fdr)
+    result["explained_by"] = explained_by(result.assign(r=statistic, called=called), middle)
+    told = called & (result["explained_by"] == "").to_numpy()
+    result["second_fdr"] = np.nan
+    result.loc[rows, "second_fdr"] = second_rates(
+        rated[0], rivals, pairs.gene[both], told[rows], (called & ~told)[rows]
+    )
+    result["found"] = told & ~(result["second_fdr"] > fdr)
+    order = [*table.columns, "pvalue", "fdr", "trans", "found", "score", "explained_by", *LATE]
     column = np.concatenate([np.full(len(rows), -1), column])
-    best = best_peaks(result.iloc[rows], rivals, positive, pairs.gene[both], column, fdr)
+    doubt = result["type_only"].to_numpy()[rows]
+    best = best_peaks(result.iloc[rows], rivals, positive, pairs.gene[both], column, fdr, doubt)
     return result[order], best
 
 
-def explained_by(table: pd.DataFrame, middle: np.ndarray, fdr: float) -> np.ndarray:
+def explained_by(table: pd.DataFrame, middle: np.ndarray) -> np.ndarray:
     """Return for each pair the better link from a peak next to it, or ''.
 
     Neighbouring peaks are open in the same cells, so that all correlate with a gene that one of them
@@ -87,11 +109,9 @@ def explained_by(table: pd.DataFrame, middle: np.ndarray, fdr: float) -> np.ndar
     Parameters
     ----------
     table
-        gene, peak, r (of the chosen statistic), fdr, score.
+        gene, peak, r (of the chosen statistic), called, score.
     middle
         (pairs,): position of each pair's peak.
-    fdr
-        False discovery rate up to which pairs are links.
 
     Returns
     -------
@@ -99,13 +119,13 @@ def explained_by(table: pd.DataFrame, middle: np.ndarray, fdr: float) -> np.ndar
 
     Examples
     --------
-    >>> pairs = pd.DataFrame({"gene": "g", "peak": ["p", "q"], "r": 0.8, "fdr": 0.01, "score": [3.0, 2.0]})
-    >>> explained_by(pairs, np.array([1000, 2500]), 0.1).tolist()
+    >>> pairs = pd.DataFrame({"gene": "g", "peak": ["p", "q"], "r": 0.8, "called": True, "score": [3.0, 2.0]})
+    >>> explained_by(pairs, np.array([1000, 2500])).tolist()
     ['', 'p']
     """
     result = np.full(len(table), "", dtype=object)
     names, score, sign = table["peak"].to_numpy(), table["score"].to_numpy(), table["r"].to_numpy() >= 0
-    called = np.flatnonzero(table["fdr"].to_numpy() <= fdr)
+    called = np.flatnonzero(table["called"].to_numpy())
     for rows in pd.Series(called).groupby(table["gene"].to_numpy()[called]).agg(list) if len(called) else ():
         kept: list[int] = []
         for row in sorted(rows, key=lambda at: (-score[at], at)):

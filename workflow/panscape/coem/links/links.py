@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
+from panscape.coem.links.coherent import Coherence
 from panscape.coem.links.compare import compared
 from panscape.coem.links.pairs import LinkSettings, Pairs
 from panscape.coem.peaks import chromosome
@@ -48,9 +49,12 @@ def link_peaks(
     (statistic - mean) / the larger of the two; pvalue and fdr
     (:func:`panscape.coem.links.target_decoy.signed_rates`; NaN if gene or peak does not vary, or other
     chromosomes have fewer than 20 matched peaks or genes);
-    trans (the statistic for one matched peak of another chromosome); found (fdr as asked, and not explained
-    by another link); score (what pairs are ordered by); explained_by (a better link of the gene from a peak
-    within 5 kb, or '').
+    trans (the statistic for one matched peak of another chromosome); found (fdr, and second_fdr where there
+    is one, as asked, not explained by another link, and not likely to share only cell types); score (what
+    pairs are ordered by); explained_by (a better link of the gene from a peak within 5 kb, or ''); second_fdr
+    (of genes with a link: the rate of pairs other than the best, compared with the same genes' decoys); of
+    pairs with the fdr that is asked: within (the statistic within clusters of similar metacells) and
+    type_only (:func:`panscape.coem.links.two_kinds.type_only`).
     Best peaks: see :func:`panscape.coem.links.best.best_peaks`.
 
     Raises
@@ -106,7 +110,10 @@ def link_peaks(
         }
     )
     middle = ((peaks["start"] + peaks["end"]) / 2).to_numpy(dtype=float)[pairs.peak]
-    table, best = compared(table, statistic, trans, every_sd, pairs, chroms[0], middle, settings.fdr)
+    coherence = Coherence.of(rna, atac, pairs, ranks=ranks) if len(pairs.gene) else None
+    table, best = compared(
+        table, statistic, trans, every_sd, pairs, chroms[0], middle, settings.fdr, coherence
+    )
     _tell_untested(table["fdr"])
     return table, best
 

@@ -204,3 +204,48 @@ def signed_rates(rivals: Rivals, positive: np.ndarray) -> tuple[np.ndarray, np.n
         score[mine] = of_sign[mine]
         pvalue[mine], fdr[mine] = target_decoy(score[mine], rivals.weight[mine])
     return score, pvalue, fdr
+
+
+def second_rates(
+    score: np.ndarray, rivals: Rivals, gene: np.ndarray, told: np.ndarray, explained: np.ndarray
+) -> np.ndarray:
+    """Return false discovery rates of further links of genes that have one.
+
+    Among all pairs the rate is an average: of the best links of genes fewer are false, of further links more,
+    because a gene that varies strongly also correlates with more peaks by chance. Further links are compared
+    with the decoys of the same genes.
+
+    Parameters
+    ----------
+    score
+        (rows,): from :func:`signed_rates`.
+    rivals
+        Targets, in the first rows, and decoys.
+    gene
+        (rows,): each row's gene.
+    told
+        (targets,): which are links.
+    explained
+        (targets,): which are links, but stand for the same peak as another.
+
+    Returns
+    -------
+    float64 (targets,): rate of the pairs other than the best link of each gene, of genes with a link; NaN for
+    all other pairs, and without decoys.
+    """
+    number = len(told)
+    result = np.full(len(score), np.nan)
+    best = np.zeros(len(score), dtype=bool)
+    links = np.flatnonzero(told)
+    links = links[np.argsort(-score[links], kind="stable")]
+    best[links[np.unique(gene[links], return_index=True)[1]]] = True
+    here = np.isin(gene, gene[best]) & ~best
+    here[:number] &= ~explained
+    up = rivals.value >= 0
+    # links are positive as a rule, so that negative targets tell how many pairs are unlinked
+    down = here & ~up
+    unlinked = min(1.0, ((down & rivals.target).sum() + 1) / (rivals.weight[down].sum() + 1))
+    for side, fraction in ((up, unlinked), (~up, 1.0)):
+        rows = np.flatnonzero(here & side)
+        result[rows] = fraction * target_decoy(score[rows], rivals.weight[rows])[1]
+    return result[:number]

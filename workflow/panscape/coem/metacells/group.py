@@ -10,6 +10,7 @@ import numpy as np
 from scipy import sparse
 
 from panscape.coem.metacells.enforce_sizes import enforce_sizes, renumber
+from panscape.coem.metacells.exchange import exchange
 from panscape.coem.metacells.settings import METACELL_KEYS, METACELL_RENAMED
 from panscape.errors import fail
 from panscape.graph.components import components
@@ -41,6 +42,9 @@ class GroupSettings(FromMapping):
         Minimum number of cells of a metacell.
     max_ratio
         Maximum size of a metacell, as a multiple of the mean size; None sets no limit.
+    exchange
+        A metacell is split, and two others merged, if the split lowers the sum of squared distances within
+        metacells by more than this many times what merging adds; None for never.
     """
 
     SECTION: ClassVar[str] = "metacells"
@@ -54,6 +58,7 @@ class GroupSettings(FromMapping):
     coarse_cells: int = 2000
     min_cells: int = 5
     max_ratio: float | None = 3.0
+    exchange: float | None = 2.0
 
     def __post_init__(self) -> None:
         text = isinstance(self.eigenvectors, str)
@@ -61,9 +66,11 @@ class GroupSettings(FromMapping):
             raise ValueError(f"eigenvectors {self.eigenvectors!r}: a number, or 'metacells'")
         few = isinstance(self.eigenvectors, int) and self.eigenvectors < 2
         tight = self.max_ratio is not None and self.max_ratio < 2
-        if self.n_neighbors < 2 or few or self.min_cells < 1 or tight:
+        loose = self.exchange is not None and self.exchange < 1
+        if self.n_neighbors < 2 or few or self.min_cells < 1 or tight or loose:
             raise ValueError(
-                "n_neighbors >= 2, eigenvectors >= 2, min_cells >= 1 and max_ratio >= 2 are needed"
+                "n_neighbors >= 2, eigenvectors >= 2, min_cells >= 1, max_ratio >= 2 and exchange >= 1 are "
+                "needed"
             )
 
 
@@ -81,6 +88,8 @@ class Grouping:
         Number of cells of components too small for a metacell, which joined the nearest one.
     merged, split
         Number of metacells that were too small, or too large.
+    exchanged
+        Number of metacells that were split because they mixed distinct cells.
     """
 
     label: np.ndarray
@@ -88,6 +97,7 @@ class Grouping:
     adopted: int
     merged: int
     split: int
+    exchanged: int = 0
 
     @property
     def k(self) -> int:
@@ -145,7 +155,7 @@ def group_cells(
     seed: int = 0,
     threads: int = 1,
 ) -> Grouping:
-    """Group cells into metacells: nearest neighbors, adaptive kernel, spectral clustering, enforced sizes.
+    """Group cells into metacells: nearest neighbors, kernel, spectral clustering, limits, exchanges.
 
     Parameters
     ----------
@@ -199,7 +209,8 @@ def group_graph(
     """
     settings = GroupSettings.of(settings)
     z = checked(z)
-    count = int(components(graph).max(initial=-1)) + 1
+    part = components(graph)
+    count = int(part.max(initial=-1)) + 1
     with limited(1):
         label = cut(
             graph,
@@ -212,12 +223,17 @@ def group_graph(
         )
         largest = None if settings.max_ratio is None else int(settings.max_ratio * len(z) / k)
         label, done = enforce_sizes(label, z, k=k, min_size=settings.min_cells, max_size=largest, seed=seed)
-    grouping = Grouping(label, count, **done)
+        exchanged = 0
+        if settings.exchange is not None:
+            label, exchanged = exchange(
+                label, z, part, factor=settings.exchange, min_size=settings.min_cells, max_size=largest
+            )
+    grouping = Grouping(label, count, exchanged=exchanged, **done)
     logger.info(
         "%d cells in %d metacells of %d to %d cells (%d parts of the graph, %d cells adopted, %d metacells "
-        "merged, %d split)",
+        "merged, %d split, %d exchanged)",
         len(z), grouping.k, grouping.sizes.min(), grouping.sizes.max(), count,
-        done["adopted"], done["merged"], done["split"],
+        done["adopted"], done["merged"], done["split"], exchanged,
     )  # fmt: skip
     return grouping
 

@@ -26,6 +26,7 @@ METACELL_KEYS = frozenset(
         "two_level_above",
         "min_cells",
         "max_ratio",
+        "exchange",
         "compare",
         "permutations",
         "labels",

@@ -35,6 +35,7 @@ def link_blocks(results: Results, sample: str, evidence: pd.DataFrame, pictures:
     best = results.table(f"{folder}/best_links.tsv", dtype={"gene": str, "peak": str, "runner_up": str})
     leads = _found(best)
     explained = int(links["explained_by"].fillna("").astype(str).ne("").sum())
+    reached = int((links["fdr"] <= results.settings(FOLDER)["fdr"]).sum())
     near, beside = values[("genome", "peaks_at_starts")], values[("genome", "peaks_beside_starts")]
     settings = results.settings(FOLDER)
     text = (
@@ -42,7 +43,8 @@ def link_blocks(results: Results, sample: str, evidence: pd.DataFrame, pictures:
         f"{count(len(called))} are links at a false discovery rate of {fixed(settings['fdr'])}, and "
         f"{count(len(leads))} of {count(len(best))} genes have a best peak at that rate. "
         f"{count(explained)} more pairs reach the rate but lie within {NEIGHBOUR // 1000} kb of a better "
-        "link of the gene. "
+        f"link of the gene, and {count(reached - explained - len(called))} are not called, since they "
+        "probably share only cell types with the gene, or are no better than the gene's own decoys. "
         "Rates are estimated from decoys, the same genes with matched peaks of other chromosomes. "
         f"{percent(near)} of the peaks lie within 1 kb of a gene's start, {percent(beside)} within 1 kb of "
         "places 50 kb away."

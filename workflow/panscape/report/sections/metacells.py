@@ -201,7 +201,8 @@ def _sizes(used: Mapping[str, Any]) -> str:
     min_cells, ratio = used.get("min_cells", 1), used.get("max_ratio")
     done = [f"metacells of under {min_cells} cells merged"] if min_cells > 1 else []
     done += [f"those of over {ratio:g} times the mean size split"] if ratio is not None else []
-    return f", {' and '.join(done)}" if done else ""
+    done += ["distinct cells of a metacell split off"] if used.get("exchange") is not None else []
+    return f", {', '.join(done)}" if done else ""
 
 
 def _methods(results: Results) -> list[str]:
