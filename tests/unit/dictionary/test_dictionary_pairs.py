@@ -5,8 +5,10 @@ import pytest
 from scipy import sparse
 
 from panscape.coscape.dictionary.elbow import grown_elbow_table
+from panscape.coscape.dictionary.grow import _seeds
 from panscape.coscape.dictionary.pair_data import PairData
 from panscape.coscape.dictionary.pair_index import PairIndex
+from panscape.coscape.dictionary.products import unit_loadings
 from panscape.coscape.dictionary.settings import DictionarySettings
 
 GENES = 15
@@ -93,3 +95,28 @@ def test_minimum_number_of_panclusters():
     for wrong in (0, 2.5, "few"):
         with pytest.raises(ValueError, match="min_panclusters"):
             DictionarySettings(min_panclusters=wrong)
+
+
+def test_seeds_are_genes_and_their_pairs_in_what_entries_leave_of_one_pancluster():
+    rng = np.random.default_rng(4)
+    first, second = np.triu_indices(12, 1)
+    ends = PairIndex(first, second, 12)
+    dense = np.where(rng.random((9, len(first))) < 0.4, rng.uniform(-0.2, 1, (9, len(first))), 0)
+    loadings, codes = rng.random((2, 12)), rng.random((9, 2))
+    left = rng.random(9)
+    seeds = _seeds(sparse.csr_matrix(dense), ends, loadings, codes, left, np.random.default_rng(7))
+    again = np.random.default_rng(7)
+    rows = again.choice(9, size=len(seeds), p=left / left.sum())
+    expected = np.zeros((len(rows), 12))
+    for at, row in enumerate(rows):  # over all pairs, also those without a value
+        values = np.maximum(dense[row] - codes[row] @ ends.products(loadings), 0)
+        square = np.zeros((12, 12))
+        square[first, second] = values
+        square += square.T
+        weight = (square**2).sum(axis=1)
+        if weight.sum() > 0:
+            gene = again.choice(12, p=weight / weight.sum())
+            expected[at] = square[gene]
+            expected[at, gene] = square[gene].max()
+    assert (expected.sum(axis=1) > 0).any()
+    assert seeds == pytest.approx(unit_loadings(expected))

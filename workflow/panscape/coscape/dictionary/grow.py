@@ -235,15 +235,18 @@ def _seeds(data: sparse.csr_matrix, ends: PairIndex, loadings, codes, left, rng)
     every = np.ones(ends.n_genes)
     seeds = np.zeros((len(rows), ends.n_genes))
     for at, row in enumerate(rows):
-        values = data[[row]].toarray().ravel()
+        # entries only lower the residual, so that it is positive at pairs with a value only
+        part = slice(data.indptr[row], data.indptr[row + 1])
+        stored = ends.at(data.indices[part])
+        values = data.data[part].copy()
         for k in np.flatnonzero(codes[row]):
-            values -= codes[row, k] * ends.products(loadings[k])
+            values -= codes[row, k] * stored.products(loadings[k])
         np.maximum(values, 0, out=values)
-        weight = ends.times(values**2, every)
+        weight = stored.times(values**2, every)
         if weight.sum() > 0:
             gene = rng.choice(ends.n_genes, p=weight / weight.sum())
             seeds[at, gene] = 1
-            seeds[at] = ends.times(values, seeds[at])
+            seeds[at] = stored.times(values, seeds[at])
             seeds[at, gene] = seeds[at].max()
     return unit_loadings(seeds)
 

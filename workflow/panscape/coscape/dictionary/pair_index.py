@@ -44,6 +44,10 @@ class PairIndex:
             raise ValueError("products need two genes: leave out the pairs of a gene with itself")
         return cls(first, second, len(names))
 
+    def at(self, pairs: np.ndarray) -> PairIndex:
+        """Return the index of some of the pairs (positions), of the same genes."""
+        return PairIndex(self.first[pairs], self.second[pairs], self.n_genes)
+
     def products(self, loadings: np.ndarray) -> np.ndarray:
         """Return the products of loadings (..., G) at the pairs, (..., P)."""
         return loadings[..., self.first] * loadings[..., self.second]

@@ -77,11 +77,12 @@ def step_towards(
     -------
     (G,), the better of the start and the last step, scaled to the target.
     """
+    own = weights @ others**2 if groups is None else 0.0
 
     def pull(vector: np.ndarray) -> np.ndarray:
         if groups is None:
             part = weights * (others @ vector)
-            return data_pull(vector) - part @ others + vector * (weights @ others**2)
+            return data_pull(vector) - part @ others + vector * own
         total = data_pull(vector)
         for weight, mask in zip(weights, groups[1], strict=True):
             near = others * mask
