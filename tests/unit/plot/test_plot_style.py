@@ -1,9 +1,11 @@
+import re
 import subprocess
 import sys
 
 import matplotlib
 import numpy as np
 import pytest
+from PIL import Image
 
 from panscape.plot.palette import OKABE_ITO, categorical
 from panscape.plot.style import legend_outside, new_figure, save_figure, style
@@ -126,3 +128,27 @@ def test_no_labels_at_all():
     looks, codes = categorical([None, np.nan, ""])
     assert looks == []
     assert (codes == -1).all()
+
+
+def test_one_layout_for_all_formats_is_that_of_savefig(tmp_path):
+    def two_axes():
+        with style():
+            fig = new_figure(3, 2)
+            left, right = fig.subplots(1, 2)
+            left.set(ylabel="a long label\nof two lines", title="left")
+            right.plot([1e5, 3e6], [0, 1], label="line")
+            right.legend(loc="upper left", bbox_to_anchor=(1, 1))
+        return fig
+
+    fig = two_axes()
+    engine, dpi = fig.get_layout_engine(), fig.dpi
+    save_figure(fig, tmp_path / "ours", formats=("png", "svg"))
+    assert (fig.get_layout_engine(), fig.dpi) == (engine, dpi)
+    with style():
+        two_axes().savefig(
+            tmp_path / "plain.png", dpi=200, bbox_inches="tight", pad_inches=0.04, metadata={"Software": None}
+        )
+    assert (tmp_path / "ours.png").read_bytes() == (tmp_path / "plain.png").read_bytes()
+    width = float(re.search(r'width="([\d.]+)pt"', (tmp_path / "ours.svg").read_text())[1])
+    with Image.open(tmp_path / "ours.png") as image:
+        assert width == pytest.approx(image.width / 200 * 72, abs=0.5)
