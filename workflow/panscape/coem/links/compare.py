@@ -83,9 +83,9 @@ def compared(
         result[name] = np.nan
     if coherence is not None and called.any():
         score = result["score"].to_numpy()[rows]
-        values = coherence.probability(rows, statistic[rows], score, called[rows])
-        result.loc[called, ["within", "type_only"]] = np.column_stack(values)
-        called[called] = kept(values[1], fdr)
+        inner, only = coherence.probability(rows, statistic[rows], score, called[rows])
+        result.loc[called, ["within", "type_only"]] = np.column_stack([inner, only])
+        called[called] = kept(only, fdr)
     result["explained_by"] = explained_by(result.assign(r=statistic, called=called), middle)
     told = called & (result["explained_by"] == "").to_numpy()
     result["second_fdr"] = np.nan
