@@ -13,7 +13,8 @@ VERDICTS = "overlap/verdicts.tsv"
 
 TEXTS = {
     "panclusters": "The dictionary recovers known networks better than one resolution or all cells do",
-    "mean-correlation": "Correlation within panclusters recovers known networks better than all cells do",
+    "mean-correlation": "Mean correlation within panclusters recovers known networks better than one "
+    "resolution or all cells do",
 }
 
 
