@@ -12,6 +12,7 @@ from panscape.coem.links.target_decoy import fisher
 from panscape.coem.links.two_kinds import Evidence, type_only
 from panscape.stats.pair_correlation import PairMatrix, pair_correlations
 from panscape.stats.pca import principal_components
+from panscape.stats.singular import least_squares
 from panscape.stats.threads import limited
 
 COMPONENTS = 20  # of RNA, in which metacells are clustered
@@ -192,7 +193,7 @@ def lowest_called(
     near = score > limit - BELOW
     height = fisher(np.abs(statistic))
     design = np.column_stack([height, np.log10(np.abs(distance) + 1000), np.ones(len(score))])
-    slope = float(np.linalg.lstsq(design[near], score[near], rcond=None)[0][0])
+    slope = float(least_squares(design[near], score[near])[0])
     return np.tanh(np.maximum(height[called] - (score[called] - limit) / max(slope, 0.1), 0))
 
 
