@@ -96,3 +96,18 @@ def test_the_best_split_along_an_axis_is_found():
     labels = cut.second.astype(int)
     assert squares(points, np.zeros(30)) - squares(points, labels) == pytest.approx(best)
     assert split(points[:7], 4).gain == 0
+
+
+@pytest.mark.parametrize("distinct", [False, True])
+def test_cells_far_from_all_others_become_no_metacell(distinct):
+    z = np.random.default_rng(3).normal(0, 0.1, (126, 8))
+    z[80:, 0] += 30  # a second kind of cells; the first is divided in two metacells, which could be merged
+    apart = 5 * np.eye(8)[2:]
+    z[120:] += (
+        apart[:1] if distinct else apart
+    )  # six cells far from the others: alike, or each in its own way
+    label, part = np.repeat([0, 1, 2], [40, 40, 46]), np.zeros(126, int)
+    found, done = exchange(label, z, part, factor=2.0, min_size=5)
+    assert done == int(distinct)
+    wanted = np.repeat([0, 1, 2], [80, 40, 6]) if distinct else label
+    assert (found == wanted).all()

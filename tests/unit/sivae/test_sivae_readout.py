@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from scipy import sparse
 from sivae_cases import CLASSIC, made_bin, quick, trained
@@ -77,6 +77,7 @@ def test_a_linear_decoder_agrees_with_its_loadings():
 
 
 @given(st.integers(2, 40), st.floats(0.001, 0.5), st.integers(0, 5))
+@example(31, 0.3, 0)  # half an edge
 def test_networks_have_the_density_asked_for(genes, density, seed):
     random = np.random.default_rng(seed)
     values = random.integers(0, 4, size=(genes, genes)).astype(float)  # many ties

@@ -62,7 +62,7 @@ def densest(similarities: np.ndarray, density: float, usable: np.ndarray | None 
     if usable is not None:
         allowed = usable[first] & usable[second]
         first, second, values = first[allowed], second[allowed], values[allowed]
-    count = min(max(round(density * genes * (genes - 1) / 2), 1), len(values))
+    count = min(max(round(density * (genes * (genes - 1) // 2)), 1), len(values))
     if not count:
         return sparse.csr_matrix((genes, genes), dtype=bool)
     # partition instead of a full sort; ties at the boundary are resolved in gene order

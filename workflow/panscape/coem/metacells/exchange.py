@@ -11,6 +11,7 @@ from panscape.stats.singular import singular
 
 AXES = 2  # leading axes along which a metacell may be split
 BLOCK = 1024  # metacells compared at once
+OWN = 0.9  # of the cells of a split's smaller part that are nearer to each other than to the rest
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,8 @@ def exchange(
     others, while a large uniform group is divided in more than it needs. The metacell whose split lowers the
     sum of squared distances to the centres the most is split, and the two whose merging raises it the least
     are merged, if the former is more than `factor` times the latter. Where cells vary continuously, any two
-    halves differ by as much as neighbouring metacells do, and nothing changes.
+    halves differ by as much as neighbouring metacells do, and nothing changes; nor do cells that are far from
+    all others, each in a direction of its own, become metacells (:func:`alike`).
 
     Parameters
     ----------
@@ -81,7 +83,7 @@ class _State:
         order = np.argsort(label, kind="stable")
         self.rows = np.split(order, np.cumsum(self.size)[:-1])
         self.part = np.array([part[rows[0]] for rows in self.rows])
-        self.cuts = [split(z[rows], self.min_size) for rows in self.rows]
+        self.cuts = [self._cut(rows) for rows in self.rows]
         self.gain = np.array([cut.gain for cut in self.cuts])
         self.cost, self.partner = np.full(len(self.rows), np.inf), np.full(len(self.rows), -1)
         self._compare(np.arange(len(self.rows)))
@@ -99,13 +101,18 @@ class _State:
         for place, members in ((left, joined), (right, rows[second]), (one, rows[~second])):
             self.rows[place], self.size[place] = members, len(members)
             self.mean[place] = self.z[members].mean(axis=0)
-            self.cuts[place] = split(self.z[members], self.min_size)
+            self.cuts[place] = self._cut(members)
             self.gain[place] = self.cuts[place].gain
         changed = np.array([left, right, one])
         stale = np.flatnonzero(np.isin(self.partner, changed))
         self._compare(np.union1d(stale, changed))
         self._offer(changed)
         return True
+
+    def _cut(self, rows: np.ndarray) -> Cut:
+        """Return the best split of a metacell, without gain if its smaller part is not a group."""
+        cut = split(self.z[rows], self.min_size)
+        return cut if alike(self.z[rows], cut.second) else Cut(0.0, cut.second)
 
     def _cheapest(self, one: int) -> tuple[int, int, float]:
         """Return the cheapest merger of two metacells other than `one`, and its cost."""
@@ -190,3 +197,33 @@ def split(points: np.ndarray, min_size: int) -> Cut:
             second[order[first[at] :]] = True
             best = Cut(float(gain[at]), second)
     return best
+
+
+def alike(points: np.ndarray, second: np.ndarray) -> bool:
+    """Return whether the smaller part of a split is a group, rather than points far from all others.
+
+    Nine tenths of its points have to be nearer to the mean of its other points than to that of the rest.
+
+    Parameters
+    ----------
+    points
+        Cells x dimensions.
+    second
+        bool: the second part.
+
+    Examples
+    --------
+    >>> points = np.concatenate([np.zeros((9, 3)), 5 * np.eye(3)])  # three apart in three directions
+    >>> alike(points, np.arange(12) >= 9)
+    False
+    >>> alike(np.concatenate([np.zeros((9, 3)), [[5, 0, 0], [6, 0, 0], [5, 1, 0]]]), np.arange(12) >= 9)
+    True
+    """
+    small = second if 2 * second.sum() <= len(second) else ~second
+    part, rest = points[small], points[~small]
+    n = len(part)
+    if n < 2:
+        return False
+    # a point is (n / (n - 1)) times as far from the mean of the other points as from the mean of all
+    own = ((part - part.mean(axis=0)) ** 2).sum(axis=1) * (n / (n - 1)) ** 2
+    return bool((own < ((part - rest.mean(axis=0)) ** 2).sum(axis=1)).mean() >= OWN)
