@@ -8,9 +8,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-
-ROOT = Path(__file__).parents[2]
-TINY = Path(__file__).with_name("tiny.yaml")
+from tiny_collection import ROOT, TINY
 
 
 def run_snakemake(folder, *arguments, config=TINY, timeout=600):

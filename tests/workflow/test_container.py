@@ -9,7 +9,7 @@ import os
 import sys
 
 import pytest
-from conftest import ROOT
+from tiny_collection import ROOT
 
 STANDIN = """#!{python}
 import os, re, subprocess, sys

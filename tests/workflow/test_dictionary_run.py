@@ -14,7 +14,7 @@ SETTINGS = {"k_range": [2, 6], "starts": 2, "max_iter": 20, "min_panclusters": 3
 def reported(finished, tmp_path_factory, snakemake):
     """Return (folder, configuration) of the tiny collection with its networks in the report."""
     import yaml
-    from conftest import TINY
+    from tiny_collection import TINY
 
     folder = tmp_path_factory.mktemp("reported") / "copy"
     shutil.copytree(finished, folder, symlinks=True)

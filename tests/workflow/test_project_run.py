@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from conftest import ROOT, TINY
+from tiny_collection import ROOT, TINY
 
 from panscape.data import files
 from panscape.data.h5mu import write_h5mu

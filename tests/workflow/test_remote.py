@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, TINY
+from tiny_collection import ROOT, TINY
 
 PARTS = ("Snakefile", "workflow", "config", "envs", "profiles")
 SNAKEFILE = """

@@ -9,7 +9,7 @@ import time
 
 import pytest
 import yaml
-from conftest import ROOT, TINY
+from tiny_collection import ROOT, TINY
 
 DIRECT = "arams have changed"
 DRAWN = {"simulate_study", "simulate_truth"}

@@ -14,7 +14,7 @@ import h5py
 import numpy as np
 import pytest
 import yaml
-from conftest import ROOT, TINY
+from tiny_collection import ROOT, TINY
 
 from panscape.data import digests as records
 from panscape.data import files
