@@ -7,7 +7,6 @@ from typing import Any
 
 from panscape.errors import Problem, nearest
 
-_UNLISTED = {"cell_type": "discrete", "platform": "discrete"}  # labels if none are listed and these vary
 _MADE = {"study", "barcode", "n_counts", "n_genes", "mito_share", "ribo_share", "dpt_pseudotime"}
 
 
@@ -47,8 +46,10 @@ def _batch(settings, labels, kinds, studies) -> Iterator[Problem]:
     wanted = settings.get("integrate", "auto")
     if wanted in (None, "auto") or not any("unicoord" in study["use"] for _, study in studies):
         return
+    from panscape.unicoord.settings import USUAL
+
     above = {label["parent"] for label in labels}  # sums of the classes of their children
-    known = {name: kind for name, kind in (kinds or _UNLISTED).items() if kind == "discrete"}
+    known = {name: kind for name, kind in (kinds or USUAL).items() if kind == "discrete"}
     if wanted in known and wanted not in above:
         return
     what = f"{wanted!r} is not a discrete label"

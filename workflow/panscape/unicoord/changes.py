@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 MODEL, OWN, NOISE = "unicoord", "own class's mean", "noise of test cells"
 MIN_TESTED = 30  # test cells on either side of a comparison
+_BLOCK = 500  # cells whose partners are sought at once
 _NEAR = 0.1  # standard deviations of a continuous label within which cells are compared
 _VALUES = 8  # classes of a label that are compared, the most frequent ones
 METRICS = ("r", "mse_share")
@@ -106,15 +107,20 @@ def _matched(
     there, source = (
         np.flatnonzero(inside & part) for part in (value == code, (value >= 0) & (value != code))
     )
-    near = np.ones((len(there), len(source)), dtype=bool)
-    for column in known.values.T:
-        far = np.abs(column[there][:, None] - column[source])
-        near &= far <= _NEAR * np.nanstd(column)  # not where one is missing
     weights = np.zeros((2, len(value)))
-    kept = near.any(axis=1)
+    kept, total = np.zeros(len(there), dtype=bool), np.zeros(len(source))
+    for low in range(0, len(there), _BLOCK):
+        rows = there[low : low + _BLOCK]
+        near = np.ones((len(rows), len(source)), dtype=bool)
+        for column in known.values.T:
+            far = np.abs(column[rows][:, None] - column[source])
+            near &= far <= _NEAR * np.nanstd(column)  # not where one is missing
+        number = near.sum(axis=1)
+        kept[low : low + _BLOCK] = number > 0
+        total += (1 / number[number > 0]) @ near[number > 0]
     if kept.any():
         weights[0, there[kept]] = 1 / kept.sum()
-        weights[1, source] = (near[kept] / near[kept].sum(axis=1, keepdims=True)).mean(axis=0)
+        weights[1, source] = total / kept.sum()
     return weights[0], weights[1]
 
 

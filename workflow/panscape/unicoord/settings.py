@@ -12,6 +12,8 @@ from panscape.settings import FromMapping, Renamed
 from panscape.unicoord.transform import TRANSFORMS
 
 KINDS = ("discrete", "continuous", "ordinal")
+USUAL = {"cell_type": "discrete", "platform": "discrete", "age": "continuous"}
+"""Labels and their kinds where the configuration lists none, of those that vary."""
 ENCODERS = ("projection", "genes")
 NORMALISATIONS = ("depth-log1p", "log1p", "none")
 INDEPENDENCE = ("none", "hsic", "adversary")

@@ -19,10 +19,7 @@ from panscape.training.batches import permutation
 from panscape.unicoord.cells import Cells
 from panscape.unicoord.generate import annotate
 from panscape.unicoord.model import CoordinateSystem
-from panscape.unicoord.settings import Hierarchy, Label
-
-USUAL = {"cell_type": "discrete", "platform": "discrete", "age": "continuous"}
-"""Labels used if none are configured."""
+from panscape.unicoord.settings import USUAL, Hierarchy, Label
 
 
 def open_cells(paths: Sequence[str], tables: Sequence[str] = ()) -> Cells:

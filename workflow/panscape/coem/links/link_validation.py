@@ -32,8 +32,7 @@ LOW_SHARE, LOW_RATIO = 0.05, 2.0  # smaller values suggest that peaks and genes 
 MANY_GENES = 10_000  # minimum number of genes for judging the fraction as well as the ratio
 COLUMNS = (
     "gene", "peak", "distance", "r", "rho", "background_mean", "background_sd", "peak_sd", "z", "pvalue",
-    "fdr", "trans", "found", "score", "explained_by", "second_fdr", "within",
-    "type_only",
+    "fdr", "trans", "found", "score", "explained_by", "second_fdr", "within", "type_only",
 )  # fmt: skip
 VALIDATION = ["method", "measure", "value", "conditioned_on"]
 

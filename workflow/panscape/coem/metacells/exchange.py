@@ -111,8 +111,9 @@ class _State:
 
     def _cut(self, rows: np.ndarray) -> Cut:
         """Return the best split of a metacell, without gain if its smaller part is not a group."""
-        cut = split(self.z[rows], self.min_size)
-        return cut if alike(self.z[rows], cut.second) else Cut(0.0, cut.second)
+        points = self.z[rows]
+        cut = split(points, self.min_size)
+        return cut if alike(points, cut.second) else Cut(0.0, cut.second)
 
     def _cheapest(self, one: int) -> tuple[int, int, float]:
         """Return the cheapest merger of two metacells other than `one`, and its cost."""

@@ -131,9 +131,9 @@ def paired_difference(one: Graph, two: Graph, edges: KnownEdges, *, seed: int = 
 
 
 def _pvalue(difference: float, error: float) -> float:
-    from scipy.special import erfc
+    from scipy.special import ndtr
 
-    return float(erfc(abs(difference) / error / np.sqrt(2))) if error > 0 else 1.0
+    return float(2 * ndtr(-abs(difference) / error)) if error > 0 else 1.0
 
 
 def _codes(edges: np.ndarray, n_genes: int) -> np.ndarray:

@@ -8,11 +8,7 @@ from panscape.report.blocks import Block, Gallery, Heading, Paragraph, table
 from panscape.report.format import count, fixed, listing, number, plural
 from panscape.report.results import Results, caption
 from panscape.report.section import Section
-from panscape.report.sections.network_engines import (
-    MODELS,
-    engine_blocks,
-    neighbour_blocks,
-)
+from panscape.report.sections.network_engines import MODELS, engine_blocks, neighbour_blocks
 from panscape.report.sections.network_lines import (
     TESTS,
     TEXT,
