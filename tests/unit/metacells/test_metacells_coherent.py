@@ -146,3 +146,6 @@ def test_further_links_are_compared_with_decoys_of_the_same_genes():
     expected = target_decoy(score[rows], rivals.weight[rows])[1][: len(further)]
     np.testing.assert_allclose(rate[further], expected, rtol=0.1)
     assert not (rate <= 0.1).any()  # there are no further links
+    explained = np.isin(np.arange(500), further[::3])  # they stand for the same peak as a link of the gene
+    fewer = second_rates(score, rivals, gene, told, explained)
+    assert set(np.flatnonzero(np.isfinite(fewer))) == set(further) - set(further[::3])

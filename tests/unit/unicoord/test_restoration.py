@@ -208,5 +208,8 @@ def test_without_other_gaps_the_usual_reach_is_taken():
     time, cells, _, _ = course_with_gap(1.0, 0, n=200)
     assert local_reach(time, cells, 1.0, 9.0) == USUAL  # no gap so wide is beside it
     assert local_reach(np.array([0.0, 3.0] * 50), cells[:100], 1.0, 1.0) == USUAL  # two sampled times
+    sides = np.concatenate([np.linspace(0, 0.3, 100), np.linspace(0.7, 1, 100)])
+    course = sparse.csr_matrix(np.sin(np.outer(sides, np.arange(8, 40))))
+    assert local_reach(sides, course, 0.3, 0.7) == USUAL  # all others lie partly in the gap itself
     sampled = np.round(time)
     assert local_reach(sampled, cells, 4.5, 4.5) in REACHES  # sampled times are left out as a whole
