@@ -19,7 +19,13 @@ from panscape.coscape.landscape.settings import LandscapeSettings
 from panscape.coscape.landscape.testing import age_pvalue, age_statistics
 from panscape.stats.means import cluster_means
 from panscape.stats.ranks import partial_spearman, spearman
-from panscape.stats.weighted_ranks import group_products, partial_products, products, standard_ranks
+from panscape.stats.weighted_ranks import (
+    group_products,
+    group_ranks,
+    partial_products,
+    products,
+    standard_ranks,
+)
 
 QUICK = LandscapeSettings(
     distance="thresholded", n_neighbors=7, permutations=99, bootstraps=60, layout_iterations=5, min_pairs=0
@@ -55,7 +61,9 @@ def test_within_groups_is_the_weighted_mean_of_the_groups():
     rng = np.random.default_rng(1)
     x, y = rng.normal(size=(2, 1, 25))
     groups = np.repeat([0, 1, 2], [4, 20, 1])
-    each, together = group_products(x, y, np.ones((1, 25)), groups)
+    weights = np.ones((1, 25))
+    ranks = [group_ranks(values, weights, groups) for values in (x, y)]
+    each, together = group_products(*ranks, weights, groups)
     rhos = [spearman(x[0, groups == group], y[0, groups == group]) for group in (0, 1)]
     assert each[0, :2] == pytest.approx(rhos)
     assert np.isnan(each[0, 2])

@@ -96,6 +96,16 @@ def test_distances_are_those_of_the_definition(monkeypatch, part):
     np.testing.assert_allclose(debiased_distances(scores)[0], expected, atol=1e-6)
 
 
+def test_standard_errors_are_extrapolated_from_every_kth_pair(monkeypatch):
+    scores = made_scores(0, part=0.6)[0].of_pairs(np.repeat(np.arange(59), 2))  # every second is enough
+    expected, _ = debiased_distances(scores)
+    monkeypatch.setattr("panscape.coscape.landscape.debiased.SPREAD_PAIRS", 59)
+    monkeypatch.setattr("panscape.coscape.landscape.debiased.BLOCK_BYTES", 32 * 6 * 7)
+    np.testing.assert_allclose(debiased_distances(scores)[0], expected, atol=1e-6)
+    monkeypatch.setattr("panscape.coscape.landscape.debiased.SPREAD_PAIRS", 5)
+    assert np.abs(debiased_distances(scores)[0] - expected).max() > 1e-3
+
+
 def test_norms_are_over_pairs_measured_in_both():
     one, two = made_scores(0), made_scores(1)
     scores = stack_scores([one[0], two[0]])

@@ -82,6 +82,27 @@ def partial_products(x: np.ndarray, y: np.ndarray, controls: Sequence[np.ndarray
     return result
 
 
+def group_ranks(values: np.ndarray, weights: np.ndarray, groups: np.ndarray) -> np.ndarray:
+    """Return the ranks of :func:`standard_ranks` within groups.
+
+    Parameters
+    ----------
+    values, weights
+        (draws, n), as there.
+    groups
+        int (n,), from 0.
+
+    Returns
+    -------
+    (draws, n): NaN in the groups of a draw where it is undefined.
+    """
+    ranks = np.empty(values.shape)
+    for group in range(groups.max(initial=-1) + 1):
+        inside = np.flatnonzero(groups == group)
+        ranks[:, inside] = standard_ranks(values[:, inside], weights[:, inside])
+    return ranks
+
+
 def group_products(
     x: np.ndarray, y: np.ndarray, weights: np.ndarray, groups: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -89,10 +110,10 @@ def group_products(
 
     Parameters
     ----------
-    x, y, weights
-        (draws, n), as for :func:`standard_ranks`.
-    groups
-        int (n,), from 0.
+    x, y
+        (draws, n), from :func:`group_ranks` with the same weights and groups.
+    weights, groups
+        As there.
 
     Returns
     -------
@@ -106,9 +127,8 @@ def group_products(
     size = np.zeros((len(x), count))
     for group in range(count):
         inside = np.flatnonzero(groups == group)
-        part = weights[:, inside]
-        each[:, group] = products(standard_ranks(x[:, inside], part), standard_ranks(y[:, inside], part))
-        size[:, group] = np.maximum(part.sum(axis=1) - 1, 0)
+        each[:, group] = products(x[:, inside], y[:, inside])
+        size[:, group] = np.maximum(weights[:, inside].sum(axis=1) - 1, 0)
     size = np.where(np.isfinite(each), size, 0.0)
     total = size.sum(axis=1)
     summed = (np.where(np.isfinite(each), each, 0.0) * size).sum(axis=1)

@@ -11,7 +11,13 @@ from scipy import sparse
 from panscape.coscape.landscape.roots import Roots
 from panscape.coscape.landscape.space import Space
 from panscape.graph.knn import nearest
-from panscape.stats.weighted_ranks import group_products, partial_products, products, standard_ranks
+from panscape.stats.weighted_ranks import (
+    group_products,
+    group_ranks,
+    partial_products,
+    products,
+    standard_ranks,
+)
 
 OTHERS = 5  # number of neighbors from other studies that predict a cluster's age
 MIN_SHARED = 5  # minimum number of clusters within the age range of other studies
@@ -172,69 +178,88 @@ def evaluate_spaces(
     return {key: np.concatenate(value) for key, value in parts.items()}, counts
 
 
+class _AgeRanks:
+    """Ranks of the ages, computed once for equal weights."""
+
+    def __init__(self, ages: np.ndarray):
+        self.ages = ages
+        self._known: list[tuple[np.ndarray, np.ndarray]] = []
+
+    def of(self, weight: np.ndarray) -> np.ndarray:
+        for same, ranks in self._known:
+            if np.array_equal(same, weight):
+                return ranks
+        self._known.append((weight, standard_ranks(self.ages, weight)))
+        return self._known[-1][1]
+
+
 def _draws(design: Design, ages, weights, kinds) -> Iterator[tuple[tuple[str, str], np.ndarray, int]]:
     roots = design.roots.choose(ages, weights)
     drawn = np.ones(ages.shape) if weights is None else weights
     connected = design.common[None, :] == design.common[roots][:, None]
     aged = drawn * np.isfinite(ages)
     weight = aged * connected
+    of_age = _AgeRanks(ages)
     shared = _shared(design, ages, weight, drawn * connected, kinds)
     for view in design.views:
         times = design.times(view, roots)
-        yield from _of_space(design, view, times, ages, weight, drawn * connected, shared, kinds)
         name = view.space.name
         if GLOBAL in kinds:
             component = view.space.diffusion.component
             reach = aged * (component[None, :] == component[roots][:, None])
-            value = products(standard_ranks(times, reach), standard_ranks(ages, reach))
-            yield (name, "rho_age_reached"), value, int((reach[0] > 0).sum())
+            ranks = standard_ranks(times, weight)
+            reached = ranks if np.array_equal(reach, weight) else standard_ranks(times, reach)
+            number, age = int((weight[0] > 0).sum()), of_age.of(weight)
+            yield (name, "rho_age"), products(ranks, age), number
+            yield (name, "partial_rho_age"), partial_products(ranks, age, shared["controls"]), number
+        yield from _of_space(design, name, times, weight, drawn * connected, shared)
+        if GLOBAL in kinds:
+            yield (name, "rho_age_reached"), products(reached, of_age.of(reach)), int((reach[0] > 0).sum())
         if WITHIN in kinds and name in design.others:
-            yield (name, "rho_age_other_studies"), *_other_studies(design, design.others[name], ages, aged)
+            yield (name, "rho_age_other_studies"), *_other_studies(design, design.others[name], of_age, aged)
     if GLOBAL in kinds:
-        for control, ranks in shared["controls"].items():
-            yield (control, "rho_age"), products(ranks, shared["age"]), int((weight[0] > 0).sum())
+        for control, ranks in zip(design.controls, shared["controls"], strict=True):
+            yield (control, "rho_age"), products(ranks, of_age.of(weight)), int((weight[0] > 0).sum())
 
 
 def _shared(design: Design, ages, weight, connected, kinds) -> dict:
     """Return the ranks common to all spaces."""
     ranks: dict = {}
-    orders = {name: np.broadcast_to(values, ages.shape) for name, values in design.controls.items()}
+    orders = [np.broadcast_to(values, ages.shape) for values in design.controls.values()]
     if GLOBAL in kinds:
-        ranks["age"] = standard_ranks(ages, weight)
-        ranks["controls"] = {name: standard_ranks(values, weight) for name, values in orders.items()}
-    if DEPTH in kinds:
-        ranks["depth"] = {name: standard_ranks(values, connected) for name, values in orders.items()}
+        ranks["controls"] = [standard_ranks(values, weight) for values in orders]
+    if WITHIN in kinds and len(design.study_names) > 1:
+        ranks["within"] = group_ranks(ages, weight, design.study)
+    if DEPTH in kinds and orders:
+        ranks["depth"] = [standard_ranks(values, connected) for values in orders]
     return ranks
 
 
-def _of_space(design: Design, view, times, ages, weight, connected, shared, kinds):
-    name = view.space.name
-    number = int((weight[0] > 0).sum())
-    if GLOBAL in kinds:
-        ranks = standard_ranks(times, weight)
-        yield (name, "rho_age"), products(ranks, shared["age"]), number
-        controls = list(shared["controls"].values())
-        yield (name, "partial_rho_age"), partial_products(ranks, shared["age"], controls), number
-    if WITHIN in kinds and len(design.study_names) > 1:
-        each, together = group_products(times, ages, weight, design.study)
+def _of_space(design: Design, name: str, times, weight, connected, shared):
+    """Yield the statistics within studies and those of depth."""
+    if "within" in shared:
+        ranks = group_ranks(times, weight, design.study)
+        each, together = group_products(ranks, shared["within"], weight, design.study)
         sizes = [int((weight[0, design.study == code] > 0).sum()) for code in range(len(design.study_names))]
         compared = sum(size for size, rho in zip(sizes, each[0], strict=True) if np.isfinite(rho))
         yield (name, "rho_age_within_studies"), together, compared
         for code, study in enumerate(design.study_names):
             yield (name, f"rho_age_of_{study}"), each[:, code], sizes[code]
-    if DEPTH in kinds and shared["depth"]:
+    if "depth" in shared:
         ranks = standard_ranks(times, connected)
-        for control, other in shared["depth"].items():
+        for control, other in zip(design.controls, shared["depth"], strict=True):
             yield (name, f"rho_{control}"), products(ranks, other), int((connected[0] > 0).sum())
 
 
-def _other_studies(design: Design, index: np.ndarray, ages, weight) -> tuple[np.ndarray, int]:
+def _other_studies(
+    design: Design, index: np.ndarray, of_age: _AgeRanks, weight: np.ndarray
+) -> tuple[np.ndarray, int]:
     """Correlate the ages of clusters with those of their nearest clusters of other studies.
 
     Only clusters within the age range of another study are used. Otherwise the neighbors of the oldest
     clusters are always younger and those of the youngest always older, and rho is near -1.
     """
-    known = weight > 0
+    known, ages = weight > 0, of_age.ages
     near = np.where((index >= 0)[None], ages[:, np.where(index >= 0, index, 0)], np.nan)
     number = np.isfinite(near).sum(axis=2)
     mean = np.where(np.isfinite(near), near, 0.0).sum(axis=2) / np.maximum(number, 1)
@@ -246,6 +271,6 @@ def _other_studies(design: Design, index: np.ndarray, ages, weight) -> tuple[np.
         high = np.where(part, ages[:, inside], -np.inf).max(axis=1)[:, None]
         matched |= ~inside[None, :] & (ages >= low) & (ages <= high)
     weight = weight * (matched & (number > 0))
-    value = products(standard_ranks(mean, weight), standard_ranks(ages, weight))
+    value = products(standard_ranks(mean, weight), of_age.of(weight))
     few = (weight > 0).sum(axis=1) < MIN_SHARED
     return np.where(few, np.nan, value), int((weight[0] > 0).sum())

@@ -16,6 +16,7 @@ COMMON = 0.9  # fraction of a squared norm that is over the pairs valid in both 
 LEAST = 0.1  # the debiased squared norm is at least this fraction of the raw one
 ERRORS = 2.0  # a distance is the upper end of its interval of so many standard errors
 SMALL = 1e-3  # distances below are compressed to positive ones
+SPREAD_PAIRS = 20_000  # standard errors are sums over about so many pairs, evenly chosen
 
 
 def debiased_distances(
@@ -118,46 +119,49 @@ def _products(
     common
         (n, n): likewise of the row's cluster, over the pairs valid in the column's, too.
     spread
-        (n, n): sum of W^2 (T^2 - 1 / 2n) of the row's cluster over these pairs.
+        (n, n): sum of W^2 (T^2 - 1 / 2n) of the row's cluster over these pairs, extrapolated from every k-th
+        where there are more than :data:`SPREAD_PAIRS`.
     """
-    from scipy.linalg.blas import dsyrk, sgemm, ssyrk
+    from scipy.linalg.blas import sgemm, ssyrk
 
     count, width = scores.matrix.shape
     size = np.maximum(scores.size, 1)
-    own = (scores.shared.diagonal() / size**2)[:, None]
+    own = scores.shared.diagonal() / size**2
     known = np.ones((1, width)) if measured is None else measured.columns
-    inner = np.zeros((count, count), order="F")
-    # sums of W, of W T^2 of the row, and of the row's part of the variance, where both are valid
-    both, common, spread = np.zeros((3, count, count))
+    # sums of W T T', of W, of W T^2 of the row, and of the row's part of the variance, where both are valid
+    inner, both, common, spread = np.zeros((4, count, count)).transpose(0, 2, 1)
     raw, noise = np.zeros((2, count, len(known)))
-    step = max(BLOCK_BYTES // (64 * max(count, 1)), 1)
+    apart = max(-(-width // SPREAD_PAIRS), 1)
+    step = max(BLOCK_BYTES // (32 * max(count, 1)), 1)
     for chosen, block in column_blocks(scores.matrix, step):
-        weight = scores.weight[chosen]
-        weights = weight * known[:, chosen]
+        weight = scores.weight[chosen].astype(np.float32)
+        flags = known[:, chosen].astype(np.float32)
         valid = (block != 0).astype(np.float32)
-        noise += valid @ weights.T
+        noise += valid @ (flags * weight).T
         block *= np.sqrt(weight)
-        square = block**2
-        raw += square @ known[:, chosen].T
-        common += sgemm(1.0, square.astype(np.float32), valid, trans_b=True)
-        square -= 0.5 * own * (valid * weight)
-        square *= weight
-        spread += sgemm(1.0, square.astype(np.float32), valid, trans_b=True)
-        both += ssyrk(1.0, valid * np.sqrt(weight).astype(np.float32))
-        inner = dsyrk(1.0, block, beta=1.0, c=inner, overwrite_c=1)
+        inner += ssyrk(1.0, block.T, trans=1)
+        block *= block
+        raw += block @ flags.T
+        common += sgemm(1.0, block.T, valid.T, trans_a=True)
+        some = slice(-chosen.start % apart, None, apart)
+        part, seen = weight[some] * block[:, some], np.ascontiguousarray(valid[:, some])
+        part -= (0.5 * own[:, None]).astype(np.float32) * (seen * weight[some] ** 2)
+        spread += sgemm(1.0, part.T, seen.T, trans_a=True)
+        valid *= np.sqrt(weight)
+        both += ssyrk(1.0, valid.T, trans=1)
     inner -= np.triu(scores.shared.toarray() * both) / np.multiply.outer(size, size)
     inner, both = np.triu(inner), np.triu(both)
     inner, both = inner + np.triu(inner, 1).T, both + np.triu(both, 1).T
     return (
         inner,
-        np.maximum(raw - noise * own, LEAST * raw),
-        np.maximum(common - both * own, LEAST * common),
-        spread,
+        np.maximum(raw - noise * own[:, None], LEAST * raw),
+        np.maximum(common - both * own[:, None], LEAST * common),
+        spread * (width / max(len(range(0, width, apart)), 1)),
     )
 
 
 def column_blocks(matrix: sparse.csr_matrix, step: int) -> Iterator[tuple[slice, np.ndarray]]:
-    """Yield some columns at a time as float64, without a copy of the whole matrix by column.
+    """Yield some columns at a time as float32, without a copy of the whole matrix by column.
 
     Parameters
     ----------
@@ -168,7 +172,7 @@ def column_blocks(matrix: sparse.csr_matrix, step: int) -> Iterator[tuple[slice,
 
     Yields
     ------
-    (their positions, (n, step) in Fortran order).
+    (their positions, (n, step)).
     """
     if not matrix.has_sorted_indices:
         matrix = matrix.sorted_indices()
@@ -179,7 +183,7 @@ def column_blocks(matrix: sparse.csr_matrix, step: int) -> Iterator[tuple[slice,
     for row in range(count):
         cuts[row] = indptr[row] + np.searchsorted(indices[indptr[row] : indptr[row + 1]], edges)
     for at, (start, stop) in enumerate(pairwise(edges.tolist())):
-        block = np.zeros((count, stop - start), order="F")
+        block = np.zeros((count, stop - start), dtype=np.float32)
         for row in range(count):
             inside = slice(cuts[row, at], cuts[row, at + 1])
             block[row, indices[inside] - start] = matrix.data[inside]

@@ -6,7 +6,7 @@ import numpy as np
 from scipy import sparse
 
 from panscape.coscape.landscape.combine import Combined
-from panscape.coscape.landscape.features import expected_cells
+from panscape.coscape.landscape.debiased import column_blocks
 from panscape.graph.distances import BLOCK_BYTES
 
 
@@ -33,18 +33,22 @@ def common_pair_distances(
     -------
     As :func:`squared_distances`: (n, n) float64, inf where two clusters have no common pair; bool (n,).
     """
-    count, width = vectors.shape
-    columns = sparse.csc_matrix(vectors)
-    inner, norm = np.zeros((count, count)), np.zeros((count, count))
-    rows = np.arange(count)[:, None]
-    step = max(BLOCK_BYTES // (16 * max(count, 1)), 1)
-    for start in range(0, width, step):
-        block = columns[:, start : start + step].toarray().astype(np.float32)
-        seen = expected_cells(data, rows, pairs[start : start + step]) >= min_expected
-        block, seen = block[:, used := seen.any(axis=0)], seen[:, used]
+    from scipy.linalg.blas import sgemm, ssyrk
+
+    count = vectors.shape[0]
+    # expected cells are products of number and fraction; genes are rows, so that a pair's values are adjacent
+    fraction = np.ascontiguousarray(data.detection.T, dtype=np.float64)
+    number = data.clusters["n_cells"].to_numpy(dtype=np.float64) * fraction
+    inner, norm = np.zeros((2, count, count)).transpose(0, 2, 1)
+    step = max(BLOCK_BYTES // (40 * max(count, 1)), 1)
+    for chosen, block in column_blocks(vectors, step):
+        first, second = pairs[chosen].T
+        seen = np.ascontiguousarray((number[first] * fraction[second] >= min_expected).T, dtype=np.float32)
         block *= seen
-        inner += block @ block.T
-        norm += (block**2) @ seen.astype(np.float32).T
+        inner += ssyrk(1.0, block.T, trans=1)
+        block *= block
+        norm += sgemm(1.0, block.T, seen.T, trans_a=True)
+    inner += np.triu(inner, 1).T
     scale = norm * norm.T
     distances = np.full((count, count), np.inf)
     np.divide(inner, np.sqrt(scale), out=distances, where=scale > 0)
