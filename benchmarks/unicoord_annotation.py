@@ -3,8 +3,9 @@
 Every batch of a data set is left out in turn; the model is trained on the others, a tenth of whose cells
 calibrate it, and predicts the left-out one as a new batch (``aligned``) and without saying so (``plain``).
 Real data are in the folder named by PANSCAPE_DATA. Scores: accuracy and macro-F1 of cells whose type the
-other batches have (F1 over all predicted and true classes), expected calibration error, and the fraction of
-cells called unknown. The last line printed is one JSON object.
+other batches have (F1 over all predicted and true classes), the mean probability of the
+predicted types, expected calibration error, and the fraction of cells called unknown. The last line printed
+is one JSON object.
 """
 
 import argparse
@@ -55,7 +56,8 @@ def judged(truth, guess, probability=None, unknown=None):
     row = {"accuracy": scores["accuracy"], "macro_f1": scores["macro_f1"]}
     if probability is not None:
         right = (np.asarray(guess, dtype=str) == np.asarray(truth, dtype=str)).astype(float)
-        row |= {"ece": calibration_error(probability, right), "called_unknown": float(np.mean(unknown))}
+        row |= {"confidence": float(np.mean(probability)), "ece": calibration_error(probability, right)}
+        row["called_unknown"] = float(np.mean(unknown))
     return row
 
 
@@ -94,7 +96,7 @@ def main():
                     rows.append({"data": name, "seed": seed} | row)
                     print(json.dumps(rows[-1]), flush=True)
     table = pd.DataFrame(rows)
-    values = ["accuracy", "macro_f1", "ece", "called_unknown"]
+    values = ["accuracy", "macro_f1", "confidence", "ece", "called_unknown"]
     for keys in (["data", "left out", "method"], ["data", "method"]):
         mean = table.groupby(keys, sort=False)[values].mean().round(3)
         print(mean.to_string())
