@@ -10,15 +10,18 @@ knows the other types' effects without noise. The last line printed is one JSON 
 import argparse
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "workflow"))
 
+import anndata
 import numpy as np
 import pandas as pd
 import torch
+from scipy import sparse
 
-from panscape.simulate import simulate_treatments
+from panscape.simulate.treatments import TreatmentsSettings, treatments_study
 from panscape.unicoord.interactions import MEAN, POOLED, RIDGE, agreement
 from panscape.unicoord.train import train
 
@@ -77,17 +80,42 @@ def baselines(states, effects, kind, pooled):
     return {RIDGE: mean + near @ inverse @ (effect - mean), MEAN: mean, POOLED: pooled}
 
 
+def drawn(seed, settings, changes=None):
+    """Return cells of a simulated study, and the study; `changes` of its drawn effects."""
+    study = treatments_study(TreatmentsSettings(**settings), seed)
+    study = replace(study, **changes(study)) if changes else study
+    counts = sparse.vstack([block for _, block in study.blocks()], format="csr")
+    return anndata.AnnData(counts, obs=study.obs.copy(), var=study.var), study
+
+
+def best(study, effects, kind):
+    """Return the best linear prediction of an effect from those of other types.
+
+    The effects are draws whose covariance is known: a shared part, one by programs, and each type's own.
+    """
+    settings, kinds = study.settings, list(study.types)
+    part = settings.interaction * settings.predictable
+    covariance = 1 - settings.interaction + part / settings.programs * study.activity @ study.activity.T
+    covariance += (settings.interaction - part) * np.eye(len(kinds))
+    at, others = kinds.index(kind), [kinds.index(name) for name in effects]
+    weight = np.linalg.solve(covariance[np.ix_(others, others)], covariance[others, at])
+    return weight @ np.array(list(effects.values()))
+
+
 def scores(seed, given):
     """Return rows: combination, type, model, against, r, mse_share."""
     wanted = SIMULATED | given
-    cells = simulate_treatments(seed=seed, **wanted)
+    cells, study = drawn(seed, wanted)
     hidden = cells.obs["cell_type"].isin(HIDDEN) & (cells.obs["treatment"] == "treated")
     random = np.random.default_rng(seed)
     split = random.choice(["train", "validation", "test"], cells.n_obs, p=[0.6, 0.1, 0.3])
     split = np.where(hidden, "test", split)
     model = train(cells, LABELS, seed=seed, split=split).model
-    many = simulate_treatments(seed=seed, **wanted | {"cells": EXPECTED})
-    of_many = model.normalised(many)
+    many, _ = drawn(seed, wanted | {"cells": EXPECTED})
+    others, _ = drawn(
+        seed, wanted | {"cells": EXPECTED}, lambda study: {"effects": study.effects - study.own}
+    )
+    of_many, of_others = model.normalised(many), model.normalised(others)
     learned, tested = cells[split != "test"].copy(), cells[split == "test"].copy()
     learn, test = model.normalised(learned), model.normalised(tested)
     kinds = sorted(cells.obs["cell_type"].unique())
@@ -107,6 +135,8 @@ def scores(seed, given):
             exact = {other: changes(of_many, many.obs, other) for other in effects}
             exact_states = {other: at_rest(of_many, many.obs, other) for other in kinds}
             guesses["ridge of expected effects"] = baselines(exact_states, exact, kind, pooled)[RIDGE]
+            guesses["best from expected effects"] = best(study, exact, kind)
+            guesses["all but the type's own"] = changes(of_others, others.obs, kind)
         guesses["noise"] = expected
         for against, true in (("measured", measured), ("expected", expected)):
             for name, guess in guesses.items():

@@ -181,7 +181,10 @@ def mouse(seed, settings):
         outcome[key] = [round(value, 3) for value in (scores["accuracy"], f1, f1 * classes / truth.nunique())]
     for key, table in tables.items():
         right = (table["value"].astype(str).to_numpy() == truth.to_numpy()).astype(float)
-        outcome[f"{key}, ece"] = round(calibration_error(table["probability"].to_numpy(float), right), 3)
+        told = table["probability"].to_numpy(float)
+        outcome[f"{key}, confidence and ece"] = [
+            round(value, 3) for value in (told.mean(), calibration_error(told, right))
+        ]
         outcome[f"{key}, called unknown"] = round(float(table["unknown"].mean()), 3)
     return outcome
 

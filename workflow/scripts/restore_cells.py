@@ -3,8 +3,9 @@
 from panscape.data import files
 from panscape.pipeline import job
 from panscape.training.device import choose_device, prepare
+from panscape.unicoord.configured import configured_labels
 from panscape.unicoord.leave_out import restore_groups
-from panscape.unicoord.stage import configured_labels, open_cells
+from panscape.unicoord.stage import open_cells
 
 job.begin(snakemake)
 prepare()

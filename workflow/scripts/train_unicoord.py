@@ -6,7 +6,8 @@ from panscape.data import files
 from panscape.pipeline import job
 from panscape.training.checkpoint import Checkpoint
 from panscape.training.device import choose_device, prepare
-from panscape.unicoord.stage import configured_labels, open_cells
+from panscape.unicoord.configured import configured_labels
+from panscape.unicoord.stage import open_cells
 from panscape.unicoord.train import train
 
 job.begin(snakemake)

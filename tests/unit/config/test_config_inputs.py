@@ -350,39 +350,8 @@ def test_a_table_of_places_without_places(study, tmp_path):
     messages = problems(sample, metacells=places)
     assert "metacells.genes" in messages and "tss (or start and end)" in messages
     # nobody reads it
-    check_inputs(config({"id": "a", "path": study, "use": ["unicoord"]}, metacells=places))
-
-
-def scenario(**keys):
-    labels = [{"name": "tissue", "kind": "discrete"}, {"name": "day", "kind": "continuous"}]
-    return {"labels": labels, "scenarios": [{"name": "one", "set": {"day": 3}, **keys}]}
-
-
-@pytest.mark.parametrize(
-    ("keys", "expected"),
-    [
-        ({"set": {"tissue": "z"}}, "unicoord.scenarios[0].set.tissue: no cell is 'z' -> there are x, y"),
-        ({"set": {"tissue": {"between": ["x", "yy", 0.5]}}}, "no cell is 'yy' -> there are x, y"),
-        ({"from": {"tissue": ["x", "w"]}}, "unicoord.scenarios[0].from.tissue: no cell is 'w'"),
-        ({"set": {"tissue": "y"}, "from": {"tissue": "x", "day": [1, 2]}}, None),
-    ],
-)
-def test_scenarios_of_classes_that_no_cell_has(study, keys, expected):
-    sample = {"id": "a", "path": study, "use": ["unicoord"], "obs": {"tissue": "tissue", "day": "day"}}
-    if expected is None:
-        check_inputs(config(sample, unicoord=scenario(**keys)))
-    else:
-        assert expected in problems(sample, unicoord=scenario(**keys))
-
-
-def test_classes_of_a_study_that_is_yet_to_be_made_are_not_missed(study):
-    entry = {"id": "a", "path": study, "use": ["unicoord"], "obs": {"tissue": "tissue", "day": "day"}}
-    other = entry | {"id": "b", "path": None, "url": "https://example.org/b.h5ad", "sha256": "0" * 64}
-    check_inputs(config(entry, other, unicoord=scenario(set={"tissue": "z"})))
-    messages = problems(
-        entry, {**entry, "id": "b", "keep": "day > 3"}, unicoord=scenario(set={"tissue": "z"})
-    )
-    assert "no cell is 'z'" in messages
+    labelled = {"id": "a", "path": study, "use": ["unicoord"], "obs": {"cell_type": "tissue"}}
+    check_inputs(config(labelled, metacells=places))
 
 
 @pytest.mark.parametrize(

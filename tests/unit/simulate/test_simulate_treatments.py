@@ -50,6 +50,17 @@ def test_predictable_effects_follow_the_programs():
     assert left(1.0) < 1e-9 < 0.5 < left(0.0)
 
 
+def test_without_their_own_part_effects_are_linear_in_the_programs():
+    settings = TreatmentsSettings(types=30, interaction=0.5, predictable=0.6, programs=3, response_genes=1.0)
+    study = treatments_study(settings, 5)
+    shared = study.effects[1] - study.own[1]
+    known = np.column_stack([np.ones(30), study.activity])
+    assert np.abs(shared - known @ np.linalg.lstsq(known, shared, rcond=None)[0]).max() < 1e-9
+    # 0.5 x 0.4 of the variance 0.8^2 is each type's own, and independent of type to type
+    assert abs(study.own[1].var() / 0.8**2 - 0.2) < 0.01 and not study.own[0].any()
+    assert np.abs(np.corrcoef(study.own[1]) - np.eye(30)).max() < 0.15
+
+
 def test_confounded_types_keep_to_their_batch():
     def spread(confounding):
         cells = simulate_treatments(cells=4000, n_genes=40, types=6, batches=3, confounding=confounding)

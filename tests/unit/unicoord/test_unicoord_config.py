@@ -88,6 +88,10 @@ def test_published_networks_drop_activations_where_the_released_ones_do():
         ({"labels": [{"name": "celltype", "kind": "discrete"}]}, "did you mean 'cell_type'"),
         ({"labels": LABELS + LABELS[2:]}, "occurs twice"),
         ({"labels": [LABELS[0]]}, "is not another discrete label"),
+        (
+            {"labels": [LABELS[0], LABELS[1] | {"parent": "cell_type"}]},
+            "cell_type.parent: cell_type -> layer -> cell_type: each is the parent of the one before",
+        ),
         ({"labels": [{"name": "dpt_pseudotime", "kind": "continuous"}]}, "pseudotime is not transferred"),
         ({"labels": [{"name": "layer", "kind": "discrete", "order": ["I"]}]}, "the label is discrete"),
         ({"labels": [{"name": "layer", "kind": "guess"}]}, "kind"),
@@ -119,6 +123,36 @@ def test_published_networks_drop_activations_where_the_released_ones_do():
 def test_invalid_settings_are_reported_before_any_job(section, message):
     with pytest.raises(UserError, match=message):
         loaded(**section)
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        ({"cell_type": {"shift": 1}}, r"scenarios\[0\].set.cell_type: a discrete label cannot be shifted"),
+        ({"cell_type": {"between": ["a", "b"]}}, "not two values and a position"),
+        ({"cell_type": {"between": ["a", "b", 2]}}, "a mixture of two classes at t = 2"),
+        ({"cell_type": {"betwixt": ["a", "b", 0.5]}}, r"write \{shift: x\} or \{between"),
+        ({"age": {"between": [1, 2, "half"]}}, "the position 'half' is not a finite number"),
+        ({"age": {"between": 3}}, "not two values and a position"),
+        ({"age": {}}, "is not understood"),
+        ({"age": "old"}, "set.age: 'old' is not a number"),
+        ({"age": {"shift": "two"}}, "'two' is not a number"),
+        ({"grade": "V"}, "'V' is not a number"),
+        ({"cell_type": {"between": ["a", "b", 0.5]}, "age": {"shift": -2}, "grade": "II"}, None),
+        ({"age": {"between": [1, 20, 1.5]}, "grade": {"shift": 0.5}}, None),
+    ],
+)
+def test_values_of_scenarios_fit_their_labels(value, message, caplog):
+    grade = {"name": "grade", "kind": "ordinal", "order": ["I", "II", "III"]}
+    given = copy.deepcopy(BASE)
+    given["studies"][0]["obs"]["grade"] = "grade"
+    given["unicoord"] = {"labels": [*LABELS, grade], "scenarios": [{"name": "x", "set": value}]}
+    if message is None:
+        load(given)
+        assert "extrapolation" not in caplog.text  # nothing is known of the cells yet
+    else:
+        with pytest.raises(UserError, match=message):
+            load(given)
 
 
 @pytest.mark.parametrize("chosen", [None, "auto", "cell_type"])

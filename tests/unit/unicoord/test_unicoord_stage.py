@@ -9,18 +9,14 @@ from unicoord_cells import LABELS, QUICK, atlas
 from panscape.data import files
 from panscape.data.counts import Counts, CountsWriter
 from panscape.errors import UserError
+from panscape.unicoord.configured import configured_labels
 from panscape.unicoord.coordinates import active_coordinates, write_coordinates
 from panscape.unicoord.label_transfer import cell_values
 from panscape.unicoord.leave_out import restore_groups
 from panscape.unicoord.model import CoordinateSystem
 from panscape.unicoord.score import score_model
 from panscape.unicoord.settings import Hierarchy, Label
-from panscape.unicoord.stage import (
-    configured_labels,
-    open_cells,
-    write_predictions,
-    write_scenario,
-)
+from panscape.unicoord.stage import open_cells, write_predictions, write_scenario
 from panscape.unicoord.train import train
 
 torch.set_num_threads(1)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from panscape.errors import Problem, nearest
+from panscape.config.scenarios import odd_values
+from panscape.errors import Problem, UserError, nearest
 
 _MADE = {"study", "barcode", "n_counts", "n_genes", "mito_share", "ribo_share", "dpt_pseudotime"}
 
@@ -31,6 +32,7 @@ def coordinates(config: dict[str, Any], studies: list[tuple[int, dict[str, Any]]
                 yield Problem(
                     f"{where}.set", f"{name!r} is not a label", _advice(name, kinds, "unicoord.labels")
                 )
+    yield from odd_values(settings, {label["name"]: label for label in labels})
     for at, test in enumerate(settings["restore"]):
         where, name = f"unicoord.restore[{at}]", test["label"]
         if kinds.get(name) not in ("continuous", "ordinal"):
@@ -107,6 +109,15 @@ def _labels(settings, labels, kinds, studies) -> Iterator[Problem]:
         if parent and (label["kind"] != "discrete" or kinds.get(parent) != "discrete" or parent == name):
             what = f"{parent!r} is not another discrete label"
             yield Problem(f"{where}.parent", what, "list the parent in unicoord.labels with kind: discrete")
+            return
+    parents = {label["name"]: label["parent"] for label in labels if label["parent"]}
+    if len(parents) > 1:
+        from panscape.unicoord.label_checks import check_order
+
+        try:
+            check_order(parents)
+        except UserError as error:
+            yield from error.problems
 
 
 def _advice(name: str, known: dict[str, Any], where: str) -> str:

@@ -12,8 +12,8 @@ import pandas as pd
 from panscape.config import gene_overlap, libraries, root, species, studies
 from panscape.config.lines_table import check_table
 from panscape.config.look import Seen, look
-from panscape.config.scenarios import unknown_classes
 from panscape.config.schema import Schema, schema
+from panscape.config.trained_labels import label_problems, unlabelled
 from panscape.coscape import reference
 from panscape.data.limits import use_limits
 from panscape.data.once import remembering
@@ -93,8 +93,9 @@ def _check_all(config: dict[str, Any]) -> Checked:
     understood = [study.understood for study in seen if study.understood is not None]
     warnings = [*_doubtful(config), *root.doubtful(config), *doubts(understood)]
     problems += species.undeclared(seen, config)
+    warnings += unlabelled(config, seen)
     warnings += [*species.contradicted(seen, config), *species.forecast(seen, config)]
-    problems += [*_scenarios(config, seen), *_lines(config, understood), *truths(understood)]
+    problems += [*label_problems(config, seen), *_lines(config, understood), *truths(understood)]
     faults, doubtful = check_table(config, understood)
     problems += faults
     warnings += doubtful
@@ -117,26 +118,6 @@ def _check_all(config: dict[str, Any]) -> Checked:
     limits = {study["id"]: QcSettings.of(config["preprocess"], study["qc"]) for study in config["studies"]}
     warnings += without_mito(understood, limits)
     return Checked(warnings, understood)
-
-
-def _scenarios(config: dict[str, Any], seen: list[Seen]) -> Iterator[Problem]:
-    """Yield classes in scenarios that no cell has, for labels known in all studies."""
-    names = studies.used_by(config, "unicoord")
-    by_study = [study.classes for study in seen if study.name in names and study.genes is not None]
-    if (
-        len(by_study) < len(names)
-        or config["unicoord"]["tables"]
-        or "features" in config["unicoord"]["label_transfer"]
-    ):
-        return
-    labels = {label for known in by_study for label in known}
-    yield from unknown_classes(
-        config,
-        {
-            label: frozenset().union(*(known.get(label, frozenset()) for known in by_study))
-            for label in labels
-        },
-    )
 
 
 def _lines(config: dict[str, Any], understood: list[Understood]) -> Iterator[Problem]:

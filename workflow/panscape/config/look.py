@@ -10,7 +10,7 @@ import pandas as pd
 
 from panscape.config import gene_overlap, studies
 from panscape.config.sampled import check_samples, names_samples
-from panscape.config.scenarios import asked_classes, classes
+from panscape.config.trained_labels import wanted_columns
 from panscape.data.readers.study import at, listing
 from panscape.data.species import Naming, naming
 from panscape.errors import Problem, UserError, fail
@@ -39,8 +39,8 @@ class Seen:
         Gene names in the collection's spelling; None if not known yet.
     measured
         Genes detected in enough cells; all genes if counting would take too long.
-    classes
-        Classes of the labels that UniCoord's scenarios name, by label.
+    labels
+        Annotations of the cells after `keep` that labels and scenarios of UniCoord name.
     naming
         What the gene names of the file tell of its species.
     mapping
@@ -53,7 +53,7 @@ class Seen:
     name: str
     cells: int
     genes: frozenset[str] | None
-    classes: dict[str, frozenset[str]] = field(default_factory=dict)
+    labels: pd.DataFrame = field(default_factory=pd.DataFrame)
     measured: frozenset[str] = frozenset()
     naming: Naming = field(default_factory=Naming)
     mapping: dict[str, Any] = field(default_factory=dict)
@@ -96,8 +96,6 @@ def look(
     try:
         source = open_source(located, where=where)
         annotated, kept = read_metadata(located, source, where, config["age_unit"]), None
-        labels = {label for _, label, _ in asked_classes(config)} if "unicoord" in study["use"] else set()
-        by_label = {label: classes(annotated[label]) for label in labels & set(annotated)}
         if study["keep"]:
             kept = kept_cells(located, cell_table(located, source, where), annotated, where)
         chosen = annotated if kept is None else annotated[kept]
@@ -125,7 +123,8 @@ def look(
         measured = gene_overlap.detected(source, genes, kept, least)
     numbers = summary(mapped.table, study["id"], located["species"]) if mapped.onto is not None else {}
     names = frozenset(genes.names)
-    return [], Seen(where, study["id"], len(chosen), names, by_label, measured, told, numbers, understood)
+    labels = chosen[sorted(wanted_columns(config) & set(chosen))]
+    return [], Seen(where, study["id"], len(chosen), names, labels, measured, told, numbers, understood)
 
 
 def _understood(

@@ -137,6 +137,10 @@ class TreatmentsStudy(Sampled):
         Names of the types, unknown ones last.
     effects
         (treatments, types, genes): change of log expression by each treatment.
+    own
+        The part of `effects` that is each type's own, which no other type tells.
+    activity
+        (types, programs): activities of the programs, which the rest of the interaction follows.
     """
 
     settings: TreatmentsSettings
@@ -145,6 +149,8 @@ class TreatmentsStudy(Sampled):
     obs: pd.DataFrame
     types: tuple[str, ...]
     effects: np.ndarray = field(repr=False)
+    own: np.ndarray = field(repr=False)
+    activity: np.ndarray = field(repr=False)
     _of_type: np.ndarray = field(repr=False)  # (types, genes)
     _of_batch: np.ndarray = field(repr=False)  # (batches, types, genes)
     _loadings: np.ndarray = field(repr=False)  # (states, genes)
@@ -185,7 +191,7 @@ def treatments_study(settings: TreatmentsSettings, seed: int) -> TreatmentsStudy
     of_program = rng.standard_normal((settings.programs, genes)) / np.sqrt(settings.programs)
     own = rng.standard_normal((len(names), genes))
     of_type = settings.type_effect * np.sqrt(0.5) * (activity @ of_program + own) * marked
-    effects = _responses(settings, activity, stream("treatments"))
+    effects, own_effects = _responses(settings, activity, stream("treatments"))
     rng = stream("batches")
     size = (settings.batches, len(names), genes)
     common = rng.standard_normal((settings.batches, 1, genes)) * np.sqrt(1 - settings.batch_interaction)
@@ -196,13 +202,20 @@ def treatments_study(settings: TreatmentsSettings, seed: int) -> TreatmentsStudy
     loadings = rng.normal(0.0, settings.state_effect, (settings.states, genes))
     loadings *= rng.random(loadings.shape) < STATE_GENES
     obs = _cells(settings, names, stream("cells"))
-    return TreatmentsStudy(settings, seed, table, obs, tuple(names), effects, of_type, of_batch, loadings)
+    planted = (effects, own_effects, activity)
+    return TreatmentsStudy(settings, seed, table, obs, tuple(names), *planted, of_type, of_batch, loadings)
 
 
-def _responses(settings: TreatmentsSettings, activity: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Return the effects of treatments on types (treatments, types, genes); those of the first are 0."""
+def _responses(
+    settings: TreatmentsSettings, activity: np.ndarray, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the effects of treatments on types, and their own part (treatments, types, genes).
+
+    Those of the first treatment are 0.
+    """
     kinds, programs = activity.shape
     effects = np.zeros((len(settings.treatments), kinds, settings.n_genes))
+    owns = np.zeros_like(effects)
     part = settings.interaction * settings.predictable
     shares = np.sqrt([1 - settings.interaction, part / programs, settings.interaction - part])
     for at in range(1, len(settings.treatments)):
@@ -212,7 +225,8 @@ def _responses(settings: TreatmentsSettings, activity: np.ndarray, rng: np.rando
         own = rng.standard_normal((kinds, settings.n_genes))
         effects[at] = shares[0] * shared + shares[1] * follows + shares[2] * own
         effects[at] *= settings.response * responds
-    return effects
+        owns[at] = shares[2] * own * settings.response * responds
+    return effects, owns
 
 
 def _fractions(settings: TreatmentsSettings, names: list[str], rng: np.random.Generator) -> np.ndarray:

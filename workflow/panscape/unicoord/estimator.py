@@ -13,10 +13,10 @@ import torch
 
 from panscape.training.device import single_thread
 from panscape.unicoord.cells import Cells
+from panscape.unicoord.configured import configured_labels
 from panscape.unicoord.fitted import Fitted
 from panscape.unicoord.model import CoordinateSystem
 from panscape.unicoord.settings import Label, UniCoordSettings
-from panscape.unicoord.stage import configured_labels
 from panscape.unicoord.train import train
 
 if TYPE_CHECKING:

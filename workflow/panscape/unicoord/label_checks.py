@@ -3,22 +3,49 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 import pandas as pd
 
 from panscape.data.labels import class_name
-from panscape.errors import Problem
-from panscape.unicoord.settings import Label
+from panscape.errors import Problem, fail
+from panscape.unicoord.settings import Hierarchy, Label
 from panscape.unicoord.transform import FROM_ZERO
 
+_NESTED = 0.95  # minimum fraction of cells in their class's most frequent parent class
 _NAMED_LIKE_IDS = re.compile(r"clust|leiden|louvain|(^|_)(id|ids|group)$", re.IGNORECASE)
 
 
 def class_text(column: pd.Series) -> pd.Series:
     """Return classes as text (1.0 as `1`), without missing values."""
     return column.dropna().map(class_name)
+
+
+def check_order(parents: Mapping[str, str]) -> None:
+    """Check that no label is above itself.
+
+    Parameters
+    ----------
+    parents
+        Label -> the label whose classes are unions of its classes.
+
+    Raises
+    ------
+    UserError
+        For a circle of labels.
+
+    Examples
+    --------
+    >>> check_order({"type": "lineage", "lineage": "germ layer"})
+    """
+    for name in parents:
+        chain = [name]
+        while (last := parents.get(chain[-1])) is not None and last not in chain:
+            chain.append(last)
+        if last == name and len(chain) > 1:
+            problem = f"{' -> '.join([*chain, name])}: each is the parent of the one before"
+            raise fail(f"unicoord.labels: {name}.parent", problem, "remove one parent")
 
 
 def label_problems(obs: pd.DataFrame, label: Label) -> Iterator[Problem]:
@@ -63,6 +90,80 @@ def label_problems(obs: pd.DataFrame, label: Label) -> Iterator[Problem]:
     elif label.transform in FROM_ZERO and numbers.min() < 0:
         problem = f"{numbers.min():g} is below 0, which {label.transform} is not defined for"
         yield Problem(where, problem, "write transform: none, or rank")
+
+
+def check_nested(obs: pd.DataFrame, item: Hierarchy) -> pd.DataFrame:
+    """Check that the classes of a label lie within those of its parent, but for a few cells.
+
+    Parameters
+    ----------
+    obs
+        Annotation of cells.
+    item
+        The pair of labels.
+
+    Returns
+    -------
+    Number of cells by class (rows) and class of the parent (columns).
+
+    Raises
+    ------
+    UserError
+        If more than one in twenty cells lies outside.
+
+    Examples
+    --------
+    >>> obs = pd.DataFrame({"type": ["T", "B", "NK"], "lineage": ["lymphoid"] * 3})
+    >>> int(check_nested(obs, Hierarchy("type", "lineage")).to_numpy().sum())
+    3
+    """
+    both = obs[[item.child, item.parent]].dropna()
+    seen = pd.crosstab(class_text(both[item.child]), class_text(both[item.parent]))
+    counts = seen.to_numpy()
+    within = counts.max(axis=1) if counts.size else np.zeros(0)
+    if within.sum() < _NESTED * counts.sum():
+        worst = int((counts.sum(axis=1) - within).argmax())
+        problem = (
+            f"{item.parent!r} is not a union of classes of {item.child!r}: of the cells of "
+            f"{seen.index[worst]!r}, {within[worst]} are {seen.columns[counts[worst].argmax()]!r} and "
+            f"{counts[worst].sum() - within[worst]} are not"
+        )
+        advice = "give a parent label each of whose classes holds whole classes, or none"
+        raise fail(f"unicoord.labels: {item.child}.parent", problem, advice)
+    return seen
+
+
+def check_gap(values: np.ndarray, name: str, low: float, high: float) -> np.ndarray:
+    """Return the cells of a range that is to be restored, which must have cells and leave others.
+
+    Parameters
+    ----------
+    values
+        (n,) values of a label; NaN where missing.
+    name
+        The label.
+    low, high
+        The range.
+
+    Raises
+    ------
+    UserError
+        For a range without cells, or one that leaves too few other values.
+
+    Examples
+    --------
+    >>> check_gap(np.array([0.0, 1.0, 3.0, np.nan]), "hour", 1, 2).tolist()
+    [False, True, False, False]
+    """
+    where, known = "unicoord.restore", values[np.isfinite(values)]
+    left = (values >= low) & (values <= high)
+    if not left.any():
+        problem = f"no cell has {name} from {low:g} to {high:g}; it is {known.min():g} to {known.max():g}"
+        raise fail(where, problem, "write a range with cells", few=True)
+    if len(np.unique(known[(known < low) | (known > high)])) < 2:
+        problem = f"{name} from {low:g} to {high:g} leaves fewer than two other values to restore it from"
+        raise fail(where, problem, "leave out a smaller range", few=True)
+    return left
 
 
 def _class_problems(text: pd.Series, label: Label, where: str) -> Iterator[Problem]:

@@ -11,11 +11,9 @@ import pandas as pd
 from panscape.data.labels import class_name
 from panscape.errors import Problem, UserError, fail
 from panscape.log import logger
-from panscape.unicoord.label_checks import class_text, label_problems
+from panscape.unicoord.label_checks import check_nested, check_order, class_text, label_problems
 from panscape.unicoord.settings import Hierarchy, Label
 from panscape.unicoord.transform import FROM_ZERO, backward, forward, ranks
-
-_NESTED = 0.95  # minimum fraction of cells in their class's most frequent parent class
 
 
 @dataclass(frozen=True)
@@ -180,21 +178,9 @@ def learn_labels(
         raise UserError(problems)
     learned = [_learn(obs[label.name], label, standardise) for label in labels]
     ordered = tuple(sorted(learned, key=lambda label: label.discrete))
-    _check_order(hierarchy)
+    check_order({item.child: item.parent for item in hierarchy})
     layout = Layout(ordered)
     return Layout(ordered, {item.parent: _table(obs, layout, item) for item in hierarchy})
-
-
-def _check_order(hierarchy: Sequence[Hierarchy]) -> None:
-    """Check that no label is above itself."""
-    above = {item.child: item.parent for item in hierarchy}
-    for name in above:
-        chain = [name]
-        while (last := above.get(chain[-1])) is not None and last not in chain:
-            chain.append(last)
-        if last == name and len(chain) > 1:
-            problem = f"{' -> '.join([*chain, name])}: each is the parent of the one before"
-            raise fail(f"unicoord.hierarchy: {name}", problem, "remove one parent")
 
 
 def _learn(column: pd.Series, label: Label, standardise: bool) -> LabelInfo:
@@ -250,32 +236,8 @@ def numbers(column: pd.Series, classes: tuple[str, ...], positions: tuple[float,
     return pd.to_numeric(pd.Series(column.astype(object)), errors="coerce").to_numpy(dtype=np.float64)
 
 
-def _check_nested(seen: pd.DataFrame, item: Hierarchy, where: str) -> None:
-    """Check that the classes of a label lie within those of its parent, but for a few cells.
-
-    Parameters
-    ----------
-    seen
-        Number of cells by class (rows) and class of the parent (columns).
-    item
-        The pair of labels.
-    where
-        Where they are configured.
-    """
-    counts = seen.to_numpy()
-    within = counts.max(axis=1)
-    if counts.size and within.sum() < _NESTED * counts.sum():
-        worst = int((counts.sum(axis=1) - within).argmax())
-        problem = (
-            f"{item.parent!r} is not a union of classes of {item.child!r}: of the cells of "
-            f"{seen.index[worst]!r}, {within[worst]} are {seen.columns[counts[worst].argmax()]!r} and "
-            f"{counts[worst].sum() - within[worst]} are not"
-        )
-        raise fail(where, problem, "give a parent label each of whose classes holds whole classes, or none")
-
-
 def _table(obs: pd.DataFrame, layout: Layout, item: Hierarchy) -> tuple[str, tuple[int, ...]]:
-    where = f"unicoord.hierarchy: {item.parent}"
+    where = f"unicoord.labels: {item.child}.parent"
     known = {label.name for label in layout.discrete}
     if item.child == item.parent:
         raise fail(where, "a label is its own parent", "name another discrete label, or none")
@@ -287,9 +249,7 @@ def _table(obs: pd.DataFrame, layout: Layout, item: Hierarchy) -> tuple[str, tup
     child, parent = layout[item.child], layout[item.parent]
     pairs = dict(item.table)
     if not pairs:
-        both = obs[[item.child, item.parent]].dropna()
-        seen = pd.crosstab(class_text(both[item.child]), class_text(both[item.parent]))
-        _check_nested(seen, item, where)
+        seen = check_nested(obs, item)
         pairs = dict(zip(seen.index, seen.columns[seen.to_numpy().argmax(axis=1)], strict=True))
     lost = [name for name in child.classes if pairs.get(name) not in parent.classes]
     if lost:

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from panscape.errors import fail
 from panscape.log import logger
 from panscape.training.batches import permutation
 from panscape.unicoord.cells import Cells
+from panscape.unicoord.label_checks import check_gap
 from panscape.unicoord.labels import numbers
 from panscape.unicoord.local_linear import local_reach, local_rows
 from panscape.unicoord.restoration import Restored, flanking, restore
@@ -55,8 +55,7 @@ def restore_group(
     label = next(label for label in labels if label.name == name)
     order = tuple(float(at) for at in range(len(label.order)))
     value = numbers(cells.obs[name], label.order, order)
-    left = (value >= low) & (value <= high)
-    _check_range(value, left, name, low, high)
+    left = check_gap(value, name, low, high)
     split = split_cells(cells, labels, settings, seed)
     hidden = np.where(left, "test", split)
     trained = train(cells, labels, settings, hierarchy=hierarchy, seed=seed, split=hidden, device=device)
@@ -107,17 +106,6 @@ def restore_group(
     }
     scales = {} if info.transform == "none" else {info.transform: info.forward}
     return restore(generators, expression, groups, true, target, local=local, scales=scales, seed=seed)
-
-
-def _check_range(value: np.ndarray, left: np.ndarray, name: str, low: float, high: float) -> None:
-    """Raise a UserError for a range without cells, or one that leaves too few other values."""
-    where, known = "unicoord.restore", value[np.isfinite(value)]
-    if not left.any():
-        problem = f"no cell has {name} from {low:g} to {high:g}; it is {known.min():g} to {known.max():g}"
-        raise fail(where, problem, "write a range with cells", few=True)
-    if len(np.unique(known[(known < low) | (known > high)])) < 2:
-        problem = f"{name} from {low:g} to {high:g} leaves fewer than two other values to restore it from"
-        raise fail(where, problem, "leave out a smaller range", few=True)
 
 
 def _grouped(values: np.ndarray, target: float, count: int) -> np.ndarray:

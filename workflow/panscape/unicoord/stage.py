@@ -17,9 +17,9 @@ from panscape.errors import fail
 from panscape.log import logger
 from panscape.training.batches import permutation
 from panscape.unicoord.cells import Cells
+from panscape.unicoord.configured import matching
 from panscape.unicoord.generate import annotate
 from panscape.unicoord.model import CoordinateSystem
-from panscape.unicoord.settings import USUAL, Hierarchy, Label
 
 
 def open_cells(paths: Sequence[str], tables: Sequence[str] = ()) -> Cells:
@@ -56,20 +56,6 @@ def open_cells(paths: Sequence[str], tables: Sequence[str] = ()) -> Cells:
     if not obs.index.is_unique:
         obs.index = obs["study"].astype(str) + ":" + obs["barcode"]
     return cells
-
-
-def configured_labels(settings: Mapping[str, Any], obs: pd.DataFrame) -> tuple[list[Label], list[Hierarchy]]:
-    """Return the labels and hierarchies of the configuration, or the default ones that the cells have."""
-    given = settings.get("labels") or [
-        {"name": name, "kind": kind}
-        for name, kind in USUAL.items()
-        if name in obs and obs[name].nunique(dropna=True) > 1
-    ]
-    if not given:
-        problem = f"the cells have none of {', '.join(USUAL)}"
-        raise fail("unicoord.labels", problem, "name columns that studies[].obs maps")
-    labels = [Label.of({key: value for key, value in item.items() if key != "parent"}) for item in given]
-    return labels, [Hierarchy(item["name"], item["parent"]) for item in given if item.get("parent")]
 
 
 def write_predictions(
@@ -141,29 +127,7 @@ def pick_cells(
     name
         Name of the scenario.
     """
-    chosen = np.ones(len(obs), dtype=bool)
-    for label, value in wanted.items():
-        where = f"unicoord.scenarios: {name}.from.{label}"
-        if label not in obs:
-            raise fail(
-                where, "the cells have no such column", f"take one of {', '.join(map(str, obs.columns))}"
-            )
-        column = obs[label]
-        ranged = isinstance(value, Sequence) and not isinstance(value, str) and len(value) == 2
-        if ranged and all(isinstance(part, (int, float)) for part in value):
-            numbers = pd.to_numeric(column.astype(object), errors="coerce")
-            chosen &= ((numbers >= value[0]) & (numbers <= value[1])).to_numpy()
-        else:
-            names = [value] if isinstance(value, (str, int, float)) else value
-            chosen &= column.astype(str).isin([str(part) for part in names]).to_numpy()
-    rows = np.flatnonzero(chosen)
-    if not len(rows):
-        raise fail(
-            f"unicoord.scenarios: {name}.from",
-            "no cell matches",
-            "check the spelling of the classes",
-            few=True,
-        )
+    rows = matching(obs, wanted, name)
     if len(rows) > max_cells:
         rows = np.sort(rows[permutation(len(rows), seed, "scenario", name)[:max_cells]])
     return rows
