@@ -9,7 +9,9 @@ and variant, as the mean over seeds:
   neighbours in place of their median;
 - reached: share of the clusters with an age that get a pseudotime;
 - within: the mean of the studies' own rho, weighted by their clusters;
-- others: correlation of a cluster's age with the mean age of its five nearest clusters of other studies.
+- others: correlation of a cluster's age with the mean age of its five nearest clusters of other studies;
+- apart: the same of its five nearest clusters that share no cell with it. Ages are told here, so a
+  pseudotime, to which none is told, can hardly be expected to follow age more closely.
 
 Beside them the same for expression and for which genes are detected, and rho of depth and size. Then minimum
 and mean over the collections that decide. The last line printed is one JSON object.
@@ -41,6 +43,7 @@ import numpy as np
 import pandas as pd
 from _evidence_sets import ALL, UNDECIDING, Collection, collection, correlated, scored
 from landscape_settings import BEST, PRESETS
+from scipy import sparse
 
 from panscape.coscape.landscape import debiased
 from panscape.coscape.landscape.build import find_root, gather_clusters
@@ -137,6 +140,16 @@ def from_others(distances: np.ndarray, age: np.ndarray, study: np.ndarray) -> fl
     return rank_correlation(predicted[kept], age[kept]) if kept.sum() >= FEWEST else float("nan")
 
 
+def from_apart(distances: np.ndarray, age: np.ndarray, shared: np.ndarray) -> float:
+    """Correlate ages with those of the nearest clusters that share no cell (`shared` is then 0)."""
+    allowed = np.isfinite(distances) & np.isfinite(age)[None, :] & (shared == 0)
+    near = [others[np.argsort(row[others], kind="stable")[:NEAREST]]
+            for row, others in zip(distances, map(np.flatnonzero, allowed), strict=True)]  # fmt: skip
+    kept = np.isfinite(age) & np.array([len(others) == NEAREST for others in near])
+    predicted = [age[others].mean() for others, known in zip(near, kept, strict=True) if known]
+    return rank_correlation(np.array(predicted), age[kept])
+
+
 def within_studies(pseudotime: np.ndarray, age: np.ndarray, study: np.ndarray) -> float:
     """Return the mean of the studies' rho, weighted by their clusters, of studies with at least 5."""
     rows = [np.flatnonzero(study == name) for name in np.unique(study)]
@@ -179,7 +192,8 @@ def evaluate(given: Collection, variants: dict[str, dict]) -> list[dict]:
     for view in other_spaces(first.data, first.root, plain):
         if view.space.name in CONTROLS:
             found[view.space.name] = (view.space.pseudotime, known_distances(view.space.distances))
-    aged = np.isfinite(age)
+    aged, members = np.isfinite(age), sparse.block_diag([part.members for part in given.studies])
+    shared = (members @ members.T).toarray()
     common = common_clusters({name: one[0] for name, one in found.items()}, aged)
     rows = []
     for name, (pseudotime, distances) in found.items():
@@ -188,6 +202,7 @@ def evaluate(given: Collection, variants: dict[str, dict]) -> list[dict]:
         row["reached"] = float(np.isfinite(pseudotime[aged]).mean())
         row["within"] = within_studies(pseudotime[common], age[common], study[common])
         row["others"] = from_others(distances, age, study)
+        row["apart"] = from_apart(distances, age, shared)
         rows.append(row | knob_range(given, variants.get(name), name, age, common, row["rho"]))
     depths = [cluster_means(part.members, part.cells["n_counts"].to_numpy(float)) for part in given.studies]
     for name, values in {
@@ -233,13 +248,18 @@ def summarise(rows: pd.DataFrame) -> pd.DataFrame:
     """Return means over seeds (the lowest for ``worst`` and ``worst_k``), per set and variant."""
     groups = rows.groupby(["set", "variant"], sort=False)
     low = [name for name in ("worst", "worst_k") if name in rows]
-    return groups[["n", "rho", "reached", "within", "others"]].mean().join(groups[low].min()).reset_index()
+    return (
+        groups[["n", "rho", "reached", "within", "others", "apart"]]
+        .mean()
+        .join(groups[low].min())
+        .reset_index()
+    )
 
 
 def decide(rows: pd.DataFrame) -> pd.DataFrame:
     """Return, per variant, minimum and mean over the sets and seeds that decide."""
     groups = rows[~rows["set"].isin(UNDECIDING)].groupby("variant", sort=False)
-    columns = [name for name in ("rho", "worst", "worst_k", "others", "reached") if name in rows]
+    columns = [name for name in ("rho", "worst", "worst_k", "others", "apart", "reached") if name in rows]
     table = groups[columns].agg(["min", "mean"])
     table.columns = [f"{kind} {name}" for name, kind in table.columns]
     return table.reset_index()
