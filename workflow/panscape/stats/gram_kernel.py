@@ -1,4 +1,4 @@
-"""The compiled inner loop of sums of products over sparse rows.
+"""The compiled inner loops of sums of products over sparse rows.
 
 Imported only where needed: compilation takes about a second.
 """
@@ -19,7 +19,7 @@ def add_sparse_products(indptr, indices, data, total, n_sparse, first, step):
     Parameters
     ----------
     indptr, indices, data
-        CSR with sorted indices (int64, int32, float64).
+        CSR with sorted indices (int64, int32, float32 or float64); products are in float64.
     total
         (n_genes, n_genes) float64, changed in place: only rows i < n_sparse with ``i % step == first``, so
         that threads with different `first` never touch the same row and each sum has one fixed order.
@@ -53,7 +53,67 @@ def add_sparse_products(indptr, indices, data, total, n_sparse, first, step):
         for gene in range(first, n_sparse, step):
             sums = total[gene]
             for at in range(heads[gene], heads[gene + 1]):
-                value = data[entry[at]]
+                value = np.float64(data[entry[at]])
                 for q in range(entry[at], end[at]):
                     sums[indices[q]] += value * data[q]
         start = stop
+
+
+@compiled(nogil=True)
+def spread_rows(indptr, indices, data, n_sparse, dense, total, detected):
+    """Write the later genes of sparse rows to a dense array, and add up all genes.
+
+    Parameters
+    ----------
+    indptr, indices, data
+        CSR with sorted indices.
+    n_sparse
+        First gene that is written.
+    dense
+        (n_rows, n_genes - n_sparse) to write to, zeros included.
+    total, detected
+        (n_genes,) float64: sums of the values and numbers of the rows that have one, added to in row order.
+    """
+    for row in range(len(indptr) - 1):
+        values = dense[row]
+        values[:] = 0
+        for q in range(indptr[row], indptr[row + 1]):
+            gene = indices[q]
+            total[gene] += data[q]
+            detected[gene] += 1
+            if gene >= n_sparse:
+                values[gene - n_sparse] = data[q]
+
+
+@compiled(nogil=True)
+def reorder_rows(indptr, indices, data, place, n_genes):
+    """Renumber the genes of sparse rows and sort them, in place.
+
+    Parameters
+    ----------
+    indptr, indices, data
+        CSR without stored zeros.
+    place
+        int32 (n_genes,): new number of each gene.
+    n_genes
+        Number of genes.
+    """
+    wide = np.zeros(n_genes, data.dtype)  # of one row: the scan that sorts it costs less than comparisons
+    for row in range(len(indptr) - 1):
+        for q in range(indptr[row], indptr[row + 1]):
+            wide[place[indices[q]]] = data[q]
+        q = indptr[row]
+        for gene in range(n_genes):
+            if wide[gene] != 0:
+                indices[q] = gene
+                data[q] = wide[gene]
+                wide[gene] = 0
+                q += 1
+
+
+@compiled(nogil=True)
+def add_squares(indices, data, squares):
+    """Add the square of every value to ``squares`` of its gene, in float64 and in the order of the values."""
+    for q in range(len(data)):
+        value = np.float64(data[q])
+        squares[indices[q]] += value * value

@@ -12,7 +12,7 @@ from scipy import sparse
 from panscape.coscape.coexpression.corrected import permuted_edges
 from panscape.coscape.coexpression.correlation import shrink_correlations
 from panscape.coscape.coexpression.settings import CORRECTED, CoexpressionSettings
-from panscape.coscape.coexpression.values import Values
+from panscape.coscape.coexpression.values import CHUNK_CELLS, Values
 from panscape.log import Progress, logger
 from panscape.stats.count_weights import Weights
 from panscape.stats.sparse_ranks import tied_ranks
@@ -82,7 +82,8 @@ def sampled_chance(
         n_genes = values.counts.shape[1]
         used = _sampled_genes(n_genes, len(cells), SAMPLED_WORK, rng)
         # only these genes of a large cluster are in memory
-        part = sparse.vstack([block[:, used] for block in values.blocks(cells)], format="csr")
+        blocks = (cells[at : at + CHUNK_CELLS] for at in range(0, len(cells), CHUNK_CELLS))
+        part = sparse.vstack([values.normalised(block, used) for block in blocks], format="csr")
         chance[place] = (
             _scale(n_genes, len(used))
             * chance_edges(

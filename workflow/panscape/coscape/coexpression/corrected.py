@@ -86,7 +86,7 @@ def correct_clusters(
     ordered, weighed = values.reordered(plan.order), weights.reordered(plan.order)
     sizes = np.diff(members.indptr)
     progress = Progress("cells of clusters", int(sizes.sum()))
-    passes = Passes.of_work(len(clusters), len(genes))
+    passes = Passes.of_work(len(clusters), len(genes), loaded=plan.compiled)
     kept = []
     for row, sums in walk_sums(ordered, clusters, members, plan, weighed):
         survivors = corrected_pairs(sums, weighed, settings, found, passes)

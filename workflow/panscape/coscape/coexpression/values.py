@@ -56,42 +56,58 @@ class Values:
         return cls(counts, totals, how, float(np.median(totals)) if len(totals) else 1.0)
 
     def reordered(self, order: np.ndarray) -> Values:
-        """Return a copy with the genes in another order."""
+        """Return a copy with the genes in another order; the values themselves if it is theirs."""
         if np.array_equal(order, np.arange(len(order))):
             return self
+        from panscape.stats.gram_kernel import reorder_rows
+
         place = np.empty(len(order), dtype=np.int32)
         place[order] = np.arange(len(order), dtype=np.int32)
-        counts = self.counts
-        counts = sparse.csr_matrix((counts.data, place[counts.indices], counts.indptr), shape=counts.shape)
-        counts.has_sorted_indices = False
-        if np.shares_memory(counts.data, self.counts.data):
-            counts.data = counts.data.copy()
-        counts.sort_indices()
+        counts, starts = self.counts, self.counts.indptr.astype(np.int64)
+        data, indices = counts.data.copy(), counts.indices.astype(np.int32)
+        reorder_rows(starts, indices, data, place, len(order))
+        counts = sparse.csr_matrix((data, indices, counts.indptr), shape=counts.shape)
+        counts.has_sorted_indices = True
         return Values(counts, self.totals, self.how, self.target)
 
-    def normalised(self, cells: np.ndarray | slice) -> sparse.csr_matrix:
-        """Return the normalised values of some cells as CSR float64."""
+    def normalised(
+        self, cells: np.ndarray | slice, genes: np.ndarray | None = None
+    ) -> sparse.csr_matrix:
+        """Return the normalised values of some cells, and of some genes, as CSR float64."""
         from panscape.data.normalise import normalise
 
-        block = self.counts[cells].astype(np.float64)
+        block = self.counts[cells]
+        block = (block if genes is None else block[:, genes]).astype(np.float64)
         return sparse.csr_matrix(normalise(block, self.totals[cells], self.how, self.target))
 
-    def all_normalised(self) -> sparse.csr_matrix:
-        """Return the normalised values of all cells as CSR float32, which shares the places with `counts`."""
+    def all_normalised(self, *, overwrite: bool = False) -> sparse.csr_matrix:
+        """Return the normalised values of all cells as CSR float32, which shares the places with `counts`.
+
+        Parameters
+        ----------
+        overwrite
+            Write them over the counts, which are then lost.
+        """
         counts = self.counts
-        data = np.empty_like(counts.data)
+        data = counts.data if overwrite else np.empty_like(counts.data)
         for start in range(0, counts.shape[0], CHUNK_CELLS):
             stop = min(start + CHUNK_CELLS, counts.shape[0])
             data[counts.indptr[start] : counts.indptr[stop]] = self.normalised(slice(start, stop)).data
         return sparse.csr_matrix((data, counts.indices, counts.indptr), shape=counts.shape)
 
-    def blocks(self, cells: np.ndarray) -> Iterator[sparse.csr_matrix]:
-        """Yield the normalised values of some cells, a few thousand at a time."""
-        for start in range(0, len(cells), CHUNK_CELLS):
-            yield self.normalised(cells[start : start + CHUNK_CELLS])
 
+def row_blocks(matrix: sparse.csr_matrix, rows: np.ndarray | None = None) -> Iterator[sparse.csr_matrix]:
+    """Yield a matrix, or some of its rows in their order, in blocks of a few thousand rows.
 
-def row_blocks(matrix: sparse.csr_matrix) -> Iterator[sparse.csr_matrix]:
-    """Yield a matrix in float64 blocks of a few thousand rows."""
+    Blocks of a whole matrix are views of it.
+    """
+    if rows is not None:
+        for start in range(0, len(rows), CHUNK_CELLS):
+            yield matrix[rows[start : start + CHUNK_CELLS]]
+        return
     for start in range(0, matrix.shape[0], CHUNK_CELLS):
-        yield matrix[start : start + CHUNK_CELLS].astype(np.float64)
+        heads = matrix.indptr[start : start + CHUNK_CELLS + 1]
+        part = slice(heads[0], heads[-1])
+        heads = (heads - heads[0]).astype(matrix.indices.dtype)
+        shape = len(heads) - 1, matrix.shape[1]
+        yield sparse.csr_matrix((matrix.data[part], matrix.indices[part], heads), shape=shape)
