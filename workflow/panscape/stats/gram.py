@@ -170,7 +170,9 @@ def _add_sparse(block: sparse.csr_matrix, total: np.ndarray, plan: Plan, pool: T
 
     starts, columns = block.indptr.astype(np.int64), block.indices.astype(np.int32, copy=False)
     jobs = [
-        pool.submit(add_sparse_products, starts, columns, block.data, total, plan.n_sparse, first, plan.threads)
+        pool.submit(
+            add_sparse_products, starts, columns, block.data, total, plan.n_sparse, first, plan.threads
+        )
         for first in range(plan.threads)
     ]
     for job in jobs:
@@ -184,7 +186,7 @@ def _dense(block: sparse.csr_matrix, plan: Plan, sums: Moments, dtype: type) -> 
         sums.total += np.bincount(block.indices, block.data, len(sums.total))
         sums.detected += np.bincount(block.indices, minlength=len(sums.total))
         return block.astype(dtype, copy=False).toarray()
-    from panscape.stats.gram_kernel import spread_rows
+    from panscape.stats.row_kernel import spread_rows
 
     dense = np.empty((block.shape[0], len(plan.order) - plan.n_sparse), dtype=dtype)
     starts, columns = block.indptr.astype(np.int64), block.indices.astype(np.int32, copy=False)

@@ -17,8 +17,8 @@ def write_keys(indices, bits, ahead, ends, first, last, row_bits, keys):
     indices, bits
         Columns of all values, ascending in each row, and the values as int32 in their order.
     ahead, ends
-        int64 (n_rows,): for each row, where its values of these columns begin, and where the row ends; `ahead`
-        is changed, to the end of these columns.
+        int64 (n_rows,): for each row, where its values of these columns begin, and where the row ends;
+        `ahead` is changed, to the end of these columns.
     first, last
         The columns: from `first` up to, not including, `last`.
     row_bits

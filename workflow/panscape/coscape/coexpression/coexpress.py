@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from panscape.coscape.coexpression.chance import edges_per_cluster, sampled_chance
+from panscape.coscape.coexpression.chance import chance_table, edges_per_cluster, sampled_chance
 from panscape.coscape.coexpression.corrected import correct_clusters
 from panscape.coscape.coexpression.correlation import Survivors, correlate_pairs
 from panscape.coscape.coexpression.expression import cluster_expression, expand_to_genes
@@ -106,8 +106,9 @@ def coexpress(
 
     Notes
     -----
-    Normalised values are rounded to float32, so that they are the same on every processor; their correlations
-    are computed in float64, agree with numpy and scipy on these values to about 1e-10, and are stored as float32. One genes x genes matrix per level of the cluster tree is in memory at a time. Spearman's ranks
+    Normalised values are rounded to float32, so that they are the same on every processor. Their correlations
+    are computed in float64, agree with numpy and scipy on these values to about 1e-10, and are stored as
+    float32. One genes x genes matrix per level of the cluster tree is in memory at a time. Spearman's ranks
     use the same values, so that equal ratios tie.
     """
     from threadpoolctl import threadpool_limits
@@ -127,18 +128,22 @@ def coexpress(
     with threadpool_limits(threads):
         if chosen.estimator == CORRECTED:
             weights = fit_weights(values, members)
-            kept, found = correct_clusters(
-                values, genes, clusters, members, chosen, weights, signal=signal, threads=threads
-            )
+        rng = stream(seed, "chance")
+        chance = sampled_chance(values, clusters, members, chosen, rng, weights=weights)
+        # from here on, the values may be written over
+        if weights is not None:
+            given = values, genes, clusters, members, chosen, weights
+            kept, found = correct_clusters(*given, signal=signal, threads=threads, overwrite=True)
         else:
             found = Signal.empty(genes) if signal else None
-            kept = correlate_clusters(values, clusters, members, chosen, threads, signal=found)
+            kept = correlate_clusters(
+                values, clusters, members, chosen, threads, signal=found, overwrite=True
+            )
         matrix, pairs = _assemble(kept, genes, len(clusters))
-        edges = edges_per_cluster(matrix, pairs)
-        rng = stream(seed, "chance")
-        chance = sampled_chance(values, clusters, members, edges, chosen, rng, weights=weights)
+    sizes = clusters[["cluster"]].assign(n_cells=np.diff(members.indptr))
+    table = chance_table(sizes, chance, edges_per_cluster(matrix, pairs))
     logger.info("%d correlations kept, of %d pairs, in %d clusters", matrix.nnz, *matrix.shape[::-1])
-    return Coexpression(matrix, pairs, expression, chance, found)
+    return Coexpression(matrix, pairs, expression, table, found)
 
 
 def correlate_clusters(
@@ -149,6 +154,8 @@ def correlate_clusters(
     threads: int = 1,
     n_sparse: int | None = None,
     signal: Signal | None = None,
+    *,
+    overwrite: bool = False,
 ) -> Iterator[tuple[int, Survivors]]:
     """Yield (row of the cluster, its Pearson's or Spearman's correlations above the threshold).
 
@@ -162,14 +169,17 @@ def correlate_clusters(
         Number of genes on the sparse route, for tests and benchmarks; None chooses it by the detection.
     signal
         Sums over no cluster, of the genes of `values`; at the end they are those of Pearson's correlations.
+    overwrite
+        Write normalised values over the counts, which saves their memory.
     """
     plan = Plan.of_counts(values.counts, float(members.nnz), threads, n_sparse)
     logger.info("%d of %d genes take the sparse route", plan.n_sparse, len(plan.order))
-    ordered = values.reordered(plan.order)
+    ordered = values.reordered(plan.order, overwrite=overwrite)
+    overwrite |= ordered is not values
     part = None if signal is None else Signal.empty(signal.genes[plan.order])
     walk: Iterator[tuple[int, Survivors]]
     if settings.estimator == "pearson":
-        normalised = ordered.all_normalised(overwrite=ordered is not values)
+        normalised = ordered.all_normalised(overwrite=overwrite)
         walk = _pearson(normalised, clusters, members, settings, plan, part)
     else:
         if part is not None:  # the signal is that of Pearson's correlations

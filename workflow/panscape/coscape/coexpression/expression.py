@@ -65,9 +65,7 @@ def cluster_expression(
         cells = slice(start, min(start + CHUNK_CELLS, members.shape[1]))
         used = np.flatnonzero(atom[cells] >= 0)
         place = atom[cells][used], used
-        inside = sparse.csr_matrix(
-            (np.ones(len(used)), place), shape=(contains.shape[1], cells.stop - start)
-        )
+        inside = sparse.csr_matrix((np.ones(len(used)), place), shape=(contains.shape[1], cells.stop - start))
         block = values.counts[cells].astype(np.float64)
         mean += (contains @ (inside @ values.normalised(cells))).toarray()
         plain += (contains @ (inside @ block)).toarray()

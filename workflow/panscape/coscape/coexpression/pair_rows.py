@@ -161,6 +161,4 @@ class Passes:
             return cls()
         from panscape.stats import correlation_kernel as compiled
 
-        return cls(
-            compiled.fill_correlations, compiled.take_strong, compiled.add_signal, compiled.flag_near
-        )
+        return cls(compiled.fill_correlations, compiled.take_strong, compiled.add_signal, compiled.flag_near)

@@ -65,7 +65,7 @@ def _squares(values: sparse.csr_matrix, plan: Plan) -> np.ndarray:
     """Return the sum of squares of each gene."""
     if not plan.compiled:
         return np.bincount(values.indices, np.square(values.data, dtype=np.float64), values.shape[1])
-    from panscape.stats.gram_kernel import add_squares
+    from panscape.stats.row_kernel import add_squares
 
     squares = np.zeros(values.shape[1])
     add_squares(values.indices, values.data, squares)

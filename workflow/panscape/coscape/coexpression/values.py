@@ -10,9 +10,11 @@ import numpy as np
 from scipy import sparse
 
 from panscape.coscape.cells import read_counts
+from panscape.coscape.columns import load_columns, sorted_rows
 from panscape.data.counts import Counts
 
 CHUNK_CELLS = 4096
+LARGE = 2_000_000  # values of a study that are worth loading compiled loops
 
 
 @dataclass(frozen=True)
@@ -50,29 +52,37 @@ class Values:
             Normalisation, see :func:`panscape.data.normalise.normalise`.
         """
         source = read_counts(source)
-        counts = source.select(genes)
-        counts.eliminate_zeros()
+        if source.nnz >= LARGE:
+            counts = load_columns(source, genes)
+        else:
+            counts = source.select(genes)
+            counts.eliminate_zeros()
         totals = source.obs["n_counts"].to_numpy(dtype=np.float64)
         return cls(counts, totals, how, float(np.median(totals)) if len(totals) else 1.0)
 
-    def reordered(self, order: np.ndarray) -> Values:
-        """Return a copy with the genes in another order; the values themselves if it is theirs."""
+    def reordered(self, order: np.ndarray, *, overwrite: bool = False) -> Values:
+        """Return a copy with the genes in another order; the values themselves if it is theirs.
+
+        Parameters
+        ----------
+        order
+            Gene indices in the new order.
+        overwrite
+            Write it over these values, which are then lost.
+        """
         if np.array_equal(order, np.arange(len(order))):
             return self
-        from panscape.stats.gram_kernel import reorder_rows
+        from panscape.stats.row_kernel import take_columns
 
         place = np.empty(len(order), dtype=np.int32)
         place[order] = np.arange(len(order), dtype=np.int32)
-        counts, starts = self.counts, self.counts.indptr.astype(np.int64)
-        data, indices = counts.data.copy(), counts.indices.astype(np.int32)
-        reorder_rows(starts, indices, data, place, len(order))
-        counts = sparse.csr_matrix((data, indices, counts.indptr), shape=counts.shape)
-        counts.has_sorted_indices = True
-        return Values(counts, self.totals, self.how, self.target)
+        counts, heads = self.counts, self.counts.indptr.astype(np.int64)
+        data = counts.data if overwrite else counts.data.copy()
+        columns = counts.indices.astype(np.int32, copy=not overwrite)
+        take_columns(heads.copy(), columns, data, place, len(order), heads, columns, data)
+        return Values(sorted_rows(data, columns, heads, len(order)), self.totals, self.how, self.target)
 
-    def normalised(
-        self, cells: np.ndarray | slice, genes: np.ndarray | None = None
-    ) -> sparse.csr_matrix:
+    def normalised(self, cells: np.ndarray | slice, genes: np.ndarray | None = None) -> sparse.csr_matrix:
         """Return the normalised values of some cells, and of some genes, as CSR float64."""
         from panscape.data.normalise import normalise
 
