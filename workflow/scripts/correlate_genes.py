@@ -28,5 +28,5 @@ files.write_csr(result.matrix, snakemake.output.matrices)
 files.write_tsv(result.pairs, snakemake.output.pairs)
 files.write_tsv(result.chance, snakemake.output.chance)
 if result.signal is not None:
-    files.write_csr(result.signal.stored(), snakemake.output.signal[0])
+    files.write_csr(result.signal.stored(), snakemake.output.signal[0], quick=True)
 files.write_h5ad(result.expression, snakemake.output.expression, compression=None)

@@ -19,4 +19,4 @@ scores = score_study(
     min_expected=snakemake.params.min_expected,
     threads=snakemake.threads,
 )
-files.write_csr(scores, snakemake.output.scores)
+files.write_csr(scores, snakemake.output.scores, quick=True)

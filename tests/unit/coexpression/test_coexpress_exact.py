@@ -17,9 +17,9 @@ def reference(counts, totals, cells, method, normalisation):
     if normalisation == "depth-log1p":
         totals = totals.astype(np.float64)
         values = values * (np.median(totals) / totals)[:, None]
-    values = np.log1p(values)[cells]
+    values = np.log1p(values)[cells].astype(np.float32).astype(np.float64)
     if method == "spearman":
-        values = stats.rankdata(values.astype(np.float32), axis=0)
+        values = stats.rankdata(values, axis=0)
     varies = values.max(axis=0) > values.min(axis=0)
     r = np.zeros((counts.shape[1],) * 2)
     r[np.ix_(varies, varies)] = np.corrcoef(values[:, varies].T)

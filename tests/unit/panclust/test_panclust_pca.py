@@ -37,13 +37,9 @@ def study(tmp_path, monkeypatch):
 
 def scores(counts, genes, scaling, k, threads=1):
     standardise = scaling == "standardised"
-    how = "depth-log1p" if standardise else scaling
-
-    def source(order):
-        return CellValues(counts, genes if order is None else genes[order], how)
-
+    values = CellValues(counts, genes, "depth-log1p" if standardise else scaling)
     rng = np.random.default_rng(0)
-    return blockwise_scores(source, k, rng, standardise=standardise, threads=threads)
+    return blockwise_scores(values, k, rng, standardise=standardise, threads=threads)
 
 
 ROUTES = ["covariance", "covariance, sparse genes", "subspace"]
@@ -56,7 +52,7 @@ def test_scores_are_scikit_learns_up_to_sign(study, monkeypatch, scaling, route)
     if route == "subspace":
         monkeypatch.setattr(module, "COVARIANCE_GENES", 10)
     if "sparse" in route:
-        monkeypatch.setattr("panscape.stats.gram.COMPILE_SECONDS", 0)
+        monkeypatch.setattr("panscape.stats.gram.LOAD_SECONDS", 0)
     result = scores(file, genes, scaling, 5)
     truth = PCA(5, svd_solver="full").fit_transform(scaled(counts, scaling))
     assert result.dtype == np.float32
@@ -70,7 +66,7 @@ def test_genes_that_do_not_vary_are_not_blown_up(tmp_path, monkeypatch, route):
     if route == "subspace":
         monkeypatch.setattr(module, "COVARIANCE_GENES", 10)
     if "sparse" in route:
-        monkeypatch.setattr("panscape.stats.gram.COMPILE_SECONDS", 0)
+        monkeypatch.setattr("panscape.stats.gram.LOAD_SECONDS", 0)
     counts, _ = draw(n_cells=300, n_genes=40)
     counts[:, :20] = np.maximum(counts[:, :20], 1)
     counts = counts[:, np.argsort(counts.mean(axis=0))]

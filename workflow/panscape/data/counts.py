@@ -90,8 +90,8 @@ class Counts:
                 low, high = self.indptr[start], self.indptr[stop]
                 block = sparse.csr_matrix(
                     (
-                        data[low:high].astype(np.float32),
-                        indices[low:high].astype(np.int32),
+                        data[low:high].astype(np.float32, copy=False),
+                        indices[low:high].astype(np.int32, copy=False),
                         (self.indptr[start : stop + 1] - low).astype(np.int64),
                     ),
                     shape=(stop - start, self.shape[1]),

@@ -50,26 +50,49 @@ def take_strong(r, start, genes, varies, cutoff):
 def add_signal(score, start, genes, detected, n, least, squares, noise):
     """Compiled :func:`panscape.coscape.coexpression.pair_rows.add_signal`."""
     n_rows, n_columns = score.shape
-    share = detected[start:] / n
-    most = detected.max() / n
+    later = detected[start:]
+    most = detected.max()
     once = 1 / n
+    bound = least * n
     neighbours = genes[-1] - genes[0] == len(genes) - 1  # then the loop over them takes several at a time
     for row in range(n_rows):
         here = detected[start + row]
-        if here * most < least:
+        if here * most < bound:
             continue
         gene = genes[start + row]
         if neighbours:
             of_squares, of_noise = squares[gene, gene:], noise[gene, gene:]
             for at in range(row + 1, n_columns):
                 value = score[row, at]
-                valid = (value != 0) & (here * share[at] >= least)
+                valid = (value != 0) & (here * later[at] >= bound)
                 of_squares[at - row] += value * value if valid else 0.0
                 of_noise[at - row] += once if valid else 0.0
             continue
         of_squares, of_noise = squares[gene], noise[gene]
         for at in range(row + 1, n_columns):
             value = score[row, at]
-            if value != 0 and here * share[at] >= least:
+            if value != 0 and here * later[at] >= bound:
                 of_squares[genes[start + at]] += value * value
                 of_noise[genes[start + at]] += once
+
+
+@compiled(nogil=True)
+def flag_near(products, total, mean, scale, cutoff, near):
+    """Set ``near[i]`` and ``near[j]`` for pairs of genes whose approximate correlation reaches the cutoff.
+
+    Parameters
+    ----------
+    products, total, mean, scale
+        As in :func:`fill_correlations`.
+    cutoff
+        Smallest ``|r|``.
+    near
+        bool (n_genes,), changed in place.
+    """
+    for gene in range(len(scale)):
+        if scale[gene] == 0:
+            continue
+        for other in range(gene + 1, len(scale)):
+            r = (products[gene, other] - total[gene] * mean[other]) * scale[gene] * scale[other]
+            if abs(r) >= cutoff:
+                near[gene] = near[other] = True

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import sparse
@@ -19,7 +19,8 @@ CHUNK_CELLS = 4096
 # measured seconds per product of two non-zero values, and per pair of dense genes and cell (AVX2 and AVX-512
 # machines are within a factor of 2); only their ratio matters
 SPARSE_SECONDS, DENSE_SECONDS, FILL_SECONDS = 1.1e-9, 1.5e-11, 1e-9
-COMPILE_SECONDS = 3.0
+VALUE_SECONDS = 2e-8  # per value that the compiled loops visit in place of scipy
+LOAD_SECONDS = 0.6  # of numba and machine code kept on disk
 
 
 @dataclass(frozen=True)
@@ -34,11 +35,19 @@ class Plan:
         The first `n_sparse` genes of that order are summed by the sparse kernel.
     threads
         Threads of the sparse kernel; sums do not depend on it. Limit those of BLAS around the call.
+    large
+        Whether there are so many values that compiled loops are worth loading, also without sparse genes.
     """
 
     order: np.ndarray
     n_sparse: int
     threads: int = 1
+    large: bool = False
+
+    @property
+    def compiled(self) -> bool:
+        """Return whether to use compiled loops."""
+        return self.large or self.n_sparse > 0
 
     @classmethod
     def choose(cls, detection: np.ndarray, n_cells: float, threads: int = 1) -> Plan:
@@ -57,9 +66,10 @@ class Plan:
         cost = sparse_cost + n_dense**2 * DENSE_SECONDS + n_dense * FILL_SECONDS
         best = int(np.argmin(cost))
         # independent of the number of threads, so that the sums are too
-        if (cost[0] - cost[best]) * n_cells < COMPILE_SECONDS:
+        large = bool(rate.sum() * n_cells * VALUE_SECONDS > LOAD_SECONDS)
+        if not large and (cost[0] - cost[best]) * n_cells < LOAD_SECONDS:
             best = 0
-        return cls(order, best, threads)
+        return cls(order, best, threads, large)
 
     @classmethod
     def of_counts(
@@ -79,8 +89,8 @@ class Plan:
         detection = np.bincount(counts.indices, minlength=counts.shape[1])
         plan = cls.choose(detection / max(counts.shape[0], 1), n_cells, threads)
         if n_sparse is not None:
-            plan = cls(plan.order, n_sparse, threads)
-        return plan if plan.n_sparse else cls(np.arange(len(plan.order)), 0, threads)
+            plan = replace(plan, n_sparse=n_sparse)
+        return plan if plan.n_sparse else replace(plan, order=np.arange(len(plan.order)))
 
 
 @dataclass
@@ -125,7 +135,8 @@ def moments(
     Parameters
     ----------
     blocks
-        CSR float64, cells x genes in the order of the plan, sorted indices, of at most a few thousand cells.
+        CSR float64 or float32, cells x genes in the order of the plan, sorted indices, of at most a few
+        thousand cells.
     plan
         From :meth:`Plan.choose`.
     into
@@ -144,14 +155,11 @@ def moments(
     dense_part = sums.products if direct else np.zeros((len(plan.order) - plan.n_sparse,) * 2)
     with ThreadPoolExecutor(plan.threads) as pool:
         for block in blocks:
-            sums.n += block.shape[0]
-            sums.total += np.asarray(block.sum(axis=0)).ravel()
-            sums.detected += np.bincount(block.indices, minlength=len(sums.detected))
             if plan.n_sparse:
                 _add_sparse(block, sums.products, plan, pool)
+            dense = _dense(block, plan, sums, np.float32 if rough else np.float64)
             if len(dense_part):
-                add = _add_rough if rough else _add_dense
-                add(block[:, plan.n_sparse :] if plan.n_sparse else block, dense_part)
+                (_add_rough if rough else _add_dense)(dense, dense_part)
     if len(dense_part) and not direct:
         sums.products[plan.n_sparse :, plan.n_sparse :] += dense_part
     return sums
@@ -160,24 +168,40 @@ def moments(
 def _add_sparse(block: sparse.csr_matrix, total: np.ndarray, plan: Plan, pool: ThreadPoolExecutor) -> None:
     from panscape.stats.gram_kernel import add_sparse_products
 
-    starts, columns = block.indptr.astype(np.int64), block.indices.astype(np.int32)
-    values = block.data.astype(np.float64)
+    starts, columns = block.indptr.astype(np.int64), block.indices.astype(np.int32, copy=False)
     jobs = [
-        pool.submit(add_sparse_products, starts, columns, values, total, plan.n_sparse, first, plan.threads)
+        pool.submit(
+            add_sparse_products, starts, columns, block.data, total, plan.n_sparse, first, plan.threads
+        )
         for first in range(plan.threads)
     ]
     for job in jobs:
         job.result()
 
 
-def _add_dense(block: sparse.csr_matrix, total: np.ndarray) -> None:
+def _dense(block: sparse.csr_matrix, plan: Plan, sums: Moments, dtype: type) -> np.ndarray:
+    """Return the well-detected genes of a block as a dense array, and add up the values of all genes."""
+    sums.n += block.shape[0]
+    if not plan.compiled:
+        sums.total += np.bincount(block.indices, block.data, len(sums.total))
+        sums.detected += np.bincount(block.indices, minlength=len(sums.total))
+        return block.astype(dtype, copy=False).toarray()
+    from panscape.stats.row_kernel import spread_rows
+
+    dense = np.empty((block.shape[0], len(plan.order) - plan.n_sparse), dtype=dtype)
+    starts, columns = block.indptr.astype(np.int64), block.indices.astype(np.int32, copy=False)
+    spread_rows(starts, columns, block.data, plan.n_sparse, dense, sums.total, sums.detected)
+    return dense
+
+
+def _add_dense(values: np.ndarray, total: np.ndarray) -> None:
     from scipy.linalg.blas import dsyrk
 
     # the transposes are views in Fortran order: their lower triangle is our upper one, filled in place
-    dsyrk(1.0, block.toarray().T, beta=1.0, c=total.T, lower=1, overwrite_c=1)
+    dsyrk(1.0, values.T, beta=1.0, c=total.T, lower=1, overwrite_c=1)
 
 
-def _add_rough(block: sparse.csr_matrix, total: np.ndarray) -> None:
+def _add_rough(values: np.ndarray, total: np.ndarray) -> None:
     from scipy.linalg.blas import ssyrk
 
-    total += ssyrk(1.0, block.astype(np.float32).toarray().T, lower=1).T
+    total += ssyrk(1.0, values.T, lower=1).T

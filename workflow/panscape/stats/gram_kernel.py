@@ -1,4 +1,4 @@
-"""The compiled inner loop of sums of products over sparse rows.
+"""The compiled inner loops of sums of products over sparse rows.
 
 Imported only where needed: compilation takes about a second.
 """
@@ -19,7 +19,7 @@ def add_sparse_products(indptr, indices, data, total, n_sparse, first, step):
     Parameters
     ----------
     indptr, indices, data
-        CSR with sorted indices (int64, int32, float64).
+        CSR with sorted indices (int64, int32, float32 or float64); products are in float64.
     total
         (n_genes, n_genes) float64, changed in place: only rows i < n_sparse with ``i % step == first``, so
         that threads with different `first` never touch the same row and each sum has one fixed order.
@@ -53,7 +53,7 @@ def add_sparse_products(indptr, indices, data, total, n_sparse, first, step):
         for gene in range(first, n_sparse, step):
             sums = total[gene]
             for at in range(heads[gene], heads[gene + 1]):
-                value = data[entry[at]]
+                value = np.float64(data[entry[at]])
                 for q in range(entry[at], end[at]):
                     sums[indices[q]] += value * data[q]
         start = stop

@@ -93,7 +93,7 @@ def pair_statistics(total, left, right, noise, detected, n, least, first, second
     count = 0
     for pair in range(len(total)):
         one, other = first[pair], second[pair]
-        if detected[one] * (detected[other] / n) < least:
+        if detected[one] * detected[other] < least * n:  # exact, in any order of the genes
             continue
         score, variance = total[pair], 0.0
         for part in range(left.shape[1]):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -38,12 +38,23 @@ class Components:
 
 
 class Blocks(Protocol):
-    """A matrix that can be read repeatedly in blocks."""
+    """A matrix that can be read repeatedly in blocks.
+
+    The result does not depend on the order of the columns.
+    """
 
     shape: tuple[int, int]
 
+    def detection(self) -> np.ndarray:
+        """Return the fraction of some rows in which each column is not zero."""
+        ...
+
+    def ordered(self, order: np.ndarray) -> Blocks:
+        """Return the matrix with column ``order[i]`` at place i."""
+        ...
+
     def __iter__(self) -> Iterator[tuple[slice, sparse.csr_matrix]]:
-        """Yield (rows, CSR float64 block of these rows)."""
+        """Yield (rows, CSR block of these rows)."""
         ...
 
 
@@ -122,7 +133,7 @@ def leading_axes(values: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def blockwise_scores(
-    source: Callable[[np.ndarray | None], Blocks],
+    values: Blocks,
     n_components: int,
     rng: np.random.Generator,
     *,
@@ -137,8 +148,8 @@ def blockwise_scores(
 
     Parameters
     ----------
-    source
-        Function of an order of the genes (None: unchanged) that returns the values.
+    values
+        The matrix.
     n_components
         Number of components, at most min(cells - 1, genes).
     rng
@@ -156,21 +167,18 @@ def blockwise_scores(
     from threadpoolctl import threadpool_limits
 
     with threadpool_limits(threads):
-        return _scores(source, n_components, rng, standardise, threads)
+        return _scores(values, n_components, rng, standardise, threads)
 
 
 def _scores(
-    source, n_components: int, rng: np.random.Generator, standardise: bool, threads: int
+    values: Blocks, n_components: int, rng: np.random.Generator, standardise: bool, threads: int
 ) -> np.ndarray:
-    values = source(None)
     n_cells, n_genes = values.shape
     k = min(n_components, n_cells - 1, n_genes)
     if n_genes <= COVARIANCE_GENES:
-        first = next(iter(values))[1]
-        detection = np.bincount(first.indices, minlength=n_genes) / first.shape[0]
-        plan = Plan.choose(detection, n_cells, threads)
+        plan = Plan.choose(values.detection(), n_cells, threads)
         if plan.n_sparse:
-            values = source(plan.order)
+            values = values.ordered(plan.order)
         loadings, mean, scale = _exact(values, plan, k, standardise)
     else:
         scale = _spread(values) if standardise else np.ones(n_genes)
@@ -215,7 +223,7 @@ def _spread(values: Blocks) -> np.ndarray:
     total, squares = np.zeros(n_genes), np.zeros(n_genes)
     for _, block in values:
         total += np.bincount(block.indices, block.data, n_genes)
-        squares += np.bincount(block.indices, np.square(block.data), n_genes)
+        squares += np.bincount(block.indices, np.square(block.data, dtype=np.float64), n_genes)
     return _scale((squares - total**2 / n_cells) / (n_cells - 1), squares / n_cells)
 
 
@@ -240,7 +248,7 @@ def _covariance_times(values: Blocks, basis: np.ndarray, scale: np.ndarray) -> t
     image, total = np.zeros_like(basis), np.zeros(n_genes)
     for _, block in values:
         image += block.T @ (block @ basis)
-        total += np.asarray(block.sum(axis=0)).ravel()
+        total += np.bincount(block.indices, block.data, n_genes)
     image -= np.multiply.outer(total, (total / n_cells) @ basis)
     return image / scale[:, None], total
 

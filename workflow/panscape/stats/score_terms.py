@@ -144,10 +144,9 @@ class ScoreTerms:
         min_expected
             A pair is valid if at least so many cells would have counts of both genes by chance.
         """
-        most = self.detected.max(initial=0) / max(self.n, 1)
-        return np.flatnonzero(
-            (self.detected * most >= least_expected(min_expected)) & (self.noise > 0).any(axis=0)
-        )
+        most = self.detected.max(initial=0)
+        enough = self.detected * most >= least_expected(min_expected) * max(self.n, 1)
+        return np.flatnonzero(enough & (self.noise > 0).any(axis=0))
 
     def of_genes(self, genes: np.ndarray) -> ScoreTerms:
         """Return the terms of some genes."""
@@ -182,8 +181,9 @@ class ScoreTerms:
         """
         products -= self.left[:, start:stop].T @ self.right[:, start:]
         noise = self.noise[:, start:stop].T @ self.noise[:, start:]
-        share = self.detected[start:] / max(self.n, 1)
-        invalid = np.multiply.outer(self.detected[start:stop], share) < least_expected(min_expected)
+        # products of whole numbers are exact, in any order of the genes
+        both = np.multiply.outer(self.detected[start:stop], self.detected[start:])
+        invalid = both < least_expected(min_expected) * max(self.n, 1)
         invalid |= noise <= 0
         np.sqrt(noise, out=noise)
         np.copyto(noise, np.inf, where=invalid)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 from scipy import sparse
 
@@ -9,7 +11,9 @@ BLOCK_VALUES = 4_000_000
 TABLE_SHARE = 4  # integers whose ranges sum to at most this many times the values are counted, not sorted
 
 
-def tied_ranks(values: sparse.csr_matrix, width: np.ndarray | None = None) -> sparse.csr_matrix:
+def tied_ranks(
+    values: sparse.csr_matrix, width: np.ndarray | None = None, *, compiled: bool = False
+) -> sparse.csr_matrix:
     """Return the ranks of every column, ties averaged, shifted so that zeros have rank 0.
 
     Only the non-zero values are sorted: if z of n values are zero, their shared rank is (z + 1) / 2 and the
@@ -23,11 +27,14 @@ def tied_ranks(values: sparse.csr_matrix, width: np.ndarray | None = None) -> sp
     width
         (n_genes,) int64, for integer values (int32): exclusive upper bound of each gene's values. Ranks are
         then computed by counting, much faster than by sorting.
+    compiled
+        Sort by compiled loops, which need sorted rows without stored zeros: the same ranks in a quarter of
+        the time, worth a compilation for tens of millions of values.
 
     Returns
     -------
     CSR float32 with the shifted ranks (multiples of 1/2, exact below 2**23 cells), same pattern without
-    stored zeros.
+    stored zeros; if compiled, its places are shared with `values`.
 
     Raises
     ------
@@ -41,19 +48,51 @@ def tied_ranks(values: sparse.csr_matrix, width: np.ndarray | None = None) -> sp
         raise ValueError("ranks with zeros as the smallest block need values >= 0")
     if width is not None and width.sum() <= TABLE_SHARE * values.nnz:
         return _counted(values, width)
+    if compiled:
+        return _sorted(values)
     columns = sparse.csc_matrix(values, dtype=np.float32, copy=True)
     columns.eliminate_zeros()
-    row_bits = max(int(n - 1).bit_length(), 1)
-    widest = 1 << (63 - 31 - row_bits)  # columns that fit into one 63-bit sorting key
-    start = 0
-    while start < values.shape[1]:
-        stop = int(np.searchsorted(columns.indptr, columns.indptr[start] + BLOCK_VALUES, side="right")) - 1
-        stop = min(max(stop, start + 1), start + widest, values.shape[1])
+    row_bits = _row_bits(n)
+    for start, stop in _column_blocks(columns.indptr, row_bits):
         _rank_columns(columns, start, stop, row_bits)
-        start = stop
     ranks = columns.tocsr()
     ranks.sort_indices()
     return ranks
+
+
+def _row_bits(n_rows: int) -> int:
+    return max(int(n_rows - 1).bit_length(), 1)
+
+
+def _column_blocks(heads: np.ndarray, row_bits: int) -> Iterator[tuple[int, int]]:
+    """Yield (first column, end) of blocks of a few million values; `heads` is where columns begin."""
+    widest = 1 << (63 - 31 - row_bits)  # columns that fit into one 63-bit sorting key
+    start, n_columns = 0, len(heads) - 1
+    while start < n_columns:
+        stop = int(np.searchsorted(heads, heads[start] + BLOCK_VALUES, side="right")) - 1
+        stop = min(max(stop, start + 1), start + widest, n_columns)
+        yield start, stop
+        start = stop
+
+
+def _sorted(values: sparse.csr_matrix) -> sparse.csr_matrix:
+    """Rank by sorting keys that are written in the order of the rows, without a transposed copy."""
+    from panscape.stats.rank_kernel import write_keys, write_ranks
+
+    n, indices = values.shape[0], values.indices
+    # positive floats order like their bit patterns
+    bits = values.data.astype(np.float32, copy=False).view(np.int32)
+    stored = np.bincount(indices, minlength=values.shape[1])
+    heads = np.concatenate([[0], np.cumsum(stored)])
+    ranks = np.empty(len(bits), dtype=np.float32)
+    ahead, ends = values.indptr[:-1].astype(np.int64), values.indptr[1:].astype(np.int64)
+    row_bits = _row_bits(n)
+    for start, stop in _column_blocks(heads, row_bits):
+        keys, back = np.empty(heads[stop] - heads[start], dtype=np.int64), ahead.copy()
+        write_keys(indices, bits, ahead, ends, start, stop, row_bits, keys)
+        keys.sort()
+        write_ranks(keys, row_bits, stored[start:stop], n, back, ranks)
+    return sparse.csr_matrix((ranks, indices, values.indptr), shape=values.shape)
 
 
 def _counted(values: sparse.csr_matrix, width: np.ndarray) -> sparse.csr_matrix:

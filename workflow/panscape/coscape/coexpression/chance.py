@@ -12,7 +12,7 @@ from scipy import sparse
 from panscape.coscape.coexpression.corrected import permuted_edges
 from panscape.coscape.coexpression.correlation import shrink_correlations
 from panscape.coscape.coexpression.settings import CORRECTED, CoexpressionSettings
-from panscape.coscape.coexpression.values import Values
+from panscape.coscape.coexpression.values import CHUNK_CELLS, Values
 from panscape.log import Progress, logger
 from panscape.stats.count_weights import Weights
 from panscape.stats.sparse_ranks import tied_ranks
@@ -36,13 +36,12 @@ def sampled_chance(
     values: Values,
     clusters: pd.DataFrame,
     members: sparse.csr_matrix,
-    edges: np.ndarray,
     settings: CoexpressionSettings,
     rng: np.random.Generator,
     *,
     weights: Weights | None = None,
     sampled: int = SAMPLED,
-) -> pd.DataFrame:
+) -> pd.Series:
     """Count pairs that pass by chance in a sample of clusters of all sizes.
 
     Parameters
@@ -51,8 +50,6 @@ def sampled_chance(
         Values of the analysed genes.
     clusters, members
         The panclusters: one row each with `cluster`; CSR (n_clusters, n_cells).
-    edges
-        (n_clusters,) pairs of two genes that pass in each cluster.
     settings
         Settings of the correlations.
     rng
@@ -64,16 +61,14 @@ def sampled_chance(
 
     Returns
     -------
-    Columns :data:`COLUMNS`: cluster, n_cells, edges, chance (pairs that pass after the cells were permuted),
-    share (chance / edges, at most 1; NaN without edges); the smallest cluster first. With
-    `settings.max_pairs`, which decides how many pairs pass, chance and share are NaN.
+    Pairs that pass after the cells were permuted, indexed by the rows of the clusters, the smallest cluster
+    first. With `settings.max_pairs`, which decides how many pairs pass, they are NaN.
     """
-    clusters = clusters[["cluster"]].assign(n_cells=np.diff(members.indptr))
-    order = np.lexsort((clusters["cluster"].to_numpy(), clusters["n_cells"].to_numpy()))
+    order = np.lexsort((clusters["cluster"].to_numpy(), np.diff(members.indptr)))
     rows = order[np.unique(np.linspace(0, len(order) - 1, min(sampled, len(order))).round().astype(int))]
     chance = np.zeros(len(rows))
     if settings.max_pairs:  # the number of pairs is fixed
-        return add_chance_columns(clusters.iloc[rows], edges[rows], np.full(len(rows), np.nan))
+        return pd.Series(np.nan, index=rows)
     for place, row in enumerate(rows):
         cells = members.indices[members.indptr[row] : members.indptr[row + 1]]
         if settings.estimator == CORRECTED and weights is not None:
@@ -82,7 +77,8 @@ def sampled_chance(
         n_genes = values.counts.shape[1]
         used = _sampled_genes(n_genes, len(cells), SAMPLED_WORK, rng)
         # only these genes of a large cluster are in memory
-        part = sparse.vstack([block[:, used] for block in values.blocks(cells)], format="csr")
+        blocks = (cells[at : at + CHUNK_CELLS] for at in range(0, len(cells), CHUNK_CELLS))
+        part = sparse.vstack([values.normalised(block, used) for block in blocks], format="csr")
         chance[place] = (
             _scale(n_genes, len(used))
             * chance_edges(
@@ -96,12 +92,34 @@ def sampled_chance(
                 work=np.inf,
             )[0]
         )
-    table = add_chance_columns(clusters.iloc[rows], edges[rows], chance)
-    logger.info(
-        "by chance (permuted cells): %.0f %% of the pairs of a typical cluster, %d clusters tried",
-        100 * table["share"].median(),
-        len(table),
-    )
+    return pd.Series(chance, index=rows)
+
+
+def chance_table(clusters: pd.DataFrame, chance: pd.Series, edges: np.ndarray) -> pd.DataFrame:
+    """Compare sampled clusters with chance, and log the typical share.
+
+    Parameters
+    ----------
+    clusters
+        The panclusters: columns `cluster`, `n_cells`.
+    chance
+        From :func:`sampled_chance`.
+    edges
+        (n_clusters,) pairs of two genes that pass in each cluster.
+
+    Returns
+    -------
+    Columns :data:`COLUMNS`: cluster, n_cells, edges, chance, share (chance / edges, at most 1; NaN without
+    edges), in the order of `chance`.
+    """
+    rows = chance.index.to_numpy()
+    table = add_chance_columns(clusters.iloc[rows], edges[rows], chance.to_numpy())
+    if chance.notna().any():
+        logger.info(
+            "by chance (permuted cells): %.0f %% of the pairs of a typical cluster, %d clusters tried",
+            100 * table["share"].median(),
+            len(table),
+        )
     return table
 
 

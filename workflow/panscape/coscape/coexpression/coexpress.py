@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from panscape.coscape.coexpression.chance import edges_per_cluster, sampled_chance
+from panscape.coscape.coexpression.chance import chance_table, edges_per_cluster, sampled_chance
 from panscape.coscape.coexpression.corrected import correct_clusters
 from panscape.coscape.coexpression.correlation import Survivors, correlate_pairs
 from panscape.coscape.coexpression.expression import cluster_expression, expand_to_genes
@@ -106,9 +106,10 @@ def coexpress(
 
     Notes
     -----
-    Correlations are computed in float64 and agree with numpy and scipy to about 1e-10; they are stored as
+    Normalised values are rounded to float32, so that they are the same on every processor. Their correlations
+    are computed in float64, agree with numpy and scipy on these values to about 1e-10, and are stored as
     float32. One genes x genes matrix per level of the cluster tree is in memory at a time. Spearman's ranks
-    use the normalised values rounded to float32, so that equal ratios tie.
+    use the same values, so that equal ratios tie.
     """
     from threadpoolctl import threadpool_limits
 
@@ -127,18 +128,22 @@ def coexpress(
     with threadpool_limits(threads):
         if chosen.estimator == CORRECTED:
             weights = fit_weights(values, members)
-            kept, found = correct_clusters(
-                values, genes, clusters, members, chosen, weights, signal=signal, threads=threads
-            )
+        rng = stream(seed, "chance")
+        chance = sampled_chance(values, clusters, members, chosen, rng, weights=weights)
+        # from here on, the values may be written over
+        if weights is not None:
+            given = values, genes, clusters, members, chosen, weights
+            kept, found = correct_clusters(*given, signal=signal, threads=threads, overwrite=True)
         else:
             found = Signal.empty(genes) if signal else None
-            kept = correlate_clusters(values, clusters, members, chosen, threads, signal=found)
+            kept = correlate_clusters(
+                values, clusters, members, chosen, threads, signal=found, overwrite=True
+            )
         matrix, pairs = _assemble(kept, genes, len(clusters))
-        edges = edges_per_cluster(matrix, pairs)
-        rng = stream(seed, "chance")
-        chance = sampled_chance(values, clusters, members, edges, chosen, rng, weights=weights)
+    sizes = clusters[["cluster"]].assign(n_cells=np.diff(members.indptr))
+    table = chance_table(sizes, chance, edges_per_cluster(matrix, pairs))
     logger.info("%d correlations kept, of %d pairs, in %d clusters", matrix.nnz, *matrix.shape[::-1])
-    return Coexpression(matrix, pairs, expression, chance, found)
+    return Coexpression(matrix, pairs, expression, table, found)
 
 
 def correlate_clusters(
@@ -149,6 +154,8 @@ def correlate_clusters(
     threads: int = 1,
     n_sparse: int | None = None,
     signal: Signal | None = None,
+    *,
+    overwrite: bool = False,
 ) -> Iterator[tuple[int, Survivors]]:
     """Yield (row of the cluster, its Pearson's or Spearman's correlations above the threshold).
 
@@ -162,20 +169,27 @@ def correlate_clusters(
         Number of genes on the sparse route, for tests and benchmarks; None chooses it by the detection.
     signal
         Sums over no cluster, of the genes of `values`; at the end they are those of Pearson's correlations.
+    overwrite
+        Write normalised values over the counts, which saves their memory.
     """
     plan = Plan.of_counts(values.counts, float(members.nnz), threads, n_sparse)
     logger.info("%d of %d genes take the sparse route", plan.n_sparse, len(plan.order))
-    ordered = values.reordered(plan.order)
+    ordered = values.reordered(plan.order, overwrite=overwrite)
+    overwrite |= ordered is not values
     part = None if signal is None else Signal.empty(signal.genes[plan.order])
-    walk: Callable[..., Iterator[tuple[int, Survivors]]] = partial(_pearson, signal=part)
-    if settings.estimator != "pearson":
-        walk = _spearman
+    walk: Iterator[tuple[int, Survivors]]
+    if settings.estimator == "pearson":
+        normalised = ordered.all_normalised(overwrite=overwrite)
+        walk = _pearson(normalised, clusters, members, settings, plan, part)
+    else:
         if part is not None:  # the signal is that of Pearson's correlations
-            for _ in _pearson(ordered, clusters, members, replace(settings, eta=1.0), plan, signal=part):
+            normalised = ordered.all_normalised()
+            for _ in _pearson(normalised, clusters, members, replace(settings, eta=1.0), plan, part):
                 pass
+        walk = _spearman(ordered, clusters, members, settings, plan)
     sizes = np.diff(members.indptr)
     progress = Progress("cells of clusters", int(sizes.sum()))
-    for row, survivors in walk(ordered, clusters, members, settings, plan):
+    for row, survivors in walk:
         yield row, survivors.placed(plan.order)
         progress.add(int(sizes[row]))
     if signal is not None and part is not None:
@@ -183,12 +197,12 @@ def correlate_clusters(
         signal.squares[:], signal.noise[:] = result.squares, result.noise
 
 
-def _pearson(values, clusters, members, settings, plan, signal) -> Iterator[tuple[int, Survivors]]:
+def _pearson(normalised, clusters, members, settings, plan, signal) -> Iterator[tuple[int, Survivors]]:
     """Correlate each cluster from the sums of its cells."""
-    passes = Passes.of_work(len(clusters), len(plan.order))
-    walk = nested_sums(members, clusters, lambda cells, into: moments(values.blocks(cells), plan, into))
-    for row, sums in walk:
-        centred = _centred(partial(values.blocks, _cells(members, row)))
+    passes = Passes.of_work(len(clusters), len(plan.order), loaded=plan.compiled)
+    blocks = partial(row_blocks, normalised)
+    for row, sums in nested_sums(members, clusters, lambda cells, into: moments(blocks(cells), plan, into)):
+        centred = _centred(partial(blocks, _cells(members, row)))
         yield row, correlate_pairs(sums, settings, centred, signal=signal, passes=passes)
 
 
@@ -200,17 +214,19 @@ def _spearman(values, clusters, members, settings, plan) -> Iterator[tuple[int, 
     """Rank the values within every cluster and correlate the ranks."""
     levels, width = _levels(values)
     fraction = 0.0 if can_screen(settings) else 1.0
+    passes = Passes.of_work(len(clusters), len(plan.order), loaded=plan.compiled)
     for row in range(len(clusters)):
         cells = _cells(members, row)
-        ranks = tied_ranks(levels[cells] if len(cells) < levels.shape[0] else levels, width)
+        part = levels[cells] if len(cells) < levels.shape[0] else levels
+        ranks = tied_ranks(part, width, compiled=plan.compiled)
         if fraction <= WORTH:  # decided by the previous cluster; the result does not depend on it
             survivors, fraction = screen_pairs(
-                ranks, plan, settings, lambda part: _centred(lambda: row_blocks(part))
+                ranks, plan, settings, lambda part: _centred(partial(row_blocks, part)), passes
             )
             yield row, survivors
             continue
         sums = moments(row_blocks(ranks), plan)
-        yield row, correlate_pairs(sums, settings, _centred(partial(row_blocks, ranks)))
+        yield row, correlate_pairs(sums, settings, _centred(partial(row_blocks, ranks)), passes=passes)
 
 
 def _levels(values: Values) -> tuple[sparse.csr_matrix, np.ndarray | None]:
@@ -232,7 +248,7 @@ def _centred(blocks: Callable[[], Iterator[sparse.csr_matrix]]):
     """Return a function for exact co-sums of nearly constant genes, see :func:`correlate_pairs`."""
 
     def columns(genes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        values = np.concatenate([block[:, genes].toarray() for block in blocks()])
+        values = np.concatenate([block[:, genes].toarray() for block in blocks()]).astype(np.float64)
         varies = values.max(axis=0) > values.min(axis=0)
         for _ in range(2):  # the second pass removes the rounding error of the mean
             values -= values.mean(axis=0)

@@ -56,6 +56,7 @@ def correct_clusters(
     *,
     signal: bool = False,
     threads: int = 1,
+    overwrite: bool = False,
 ) -> tuple[list[tuple[int, Survivors]], Signal | None]:
     """Compute corrected correlations and, if asked for, the signal of all gene pairs, from the same sums.
 
@@ -73,6 +74,8 @@ def correct_clusters(
         Also compute the signal.
     threads
         Number of threads; the result does not depend on it.
+    overwrite
+        Reorder the genes of `values` in place, which saves a copy.
 
     Returns
     -------
@@ -83,10 +86,10 @@ def correct_clusters(
     """
     plan = Plan.of_counts(values.counts, float(members.nnz), threads)
     found = Signal.empty([genes[gene] for gene in plan.order]) if signal else None
-    ordered, weighed = values.reordered(plan.order), weights.reordered(plan.order)
+    ordered, weighed = values.reordered(plan.order, overwrite=overwrite), weights.reordered(plan.order)
     sizes = np.diff(members.indptr)
     progress = Progress("cells of clusters", int(sizes.sum()))
-    passes = Passes.of_work(len(clusters), len(genes))
+    passes = Passes.of_work(len(clusters), len(genes), loaded=plan.compiled)
     kept = []
     for row, sums in walk_sums(ordered, clusters, members, plan, weighed):
         survivors = corrected_pairs(sums, weighed, settings, found, passes)

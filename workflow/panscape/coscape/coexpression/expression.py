@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
+from panscape.coscape.coexpression.atoms import atoms_of
 from panscape.coscape.coexpression.settings import EXPRESSIONS
 from panscape.coscape.coexpression.values import CHUNK_CELLS, Values
 
@@ -58,16 +59,20 @@ def cluster_expression(
         raise ValueError(f"expression {how!r}: one of {', '.join(EXPRESSIONS)}")
     shape = (members.shape[0], len(genes))
     logged, plain, mean, detection = (np.zeros(shape) for _ in range(4))
-    by_cell = sparse.csc_matrix(members, dtype=np.float64)
+    # cells that share all their clusters are added up first
+    atom, contains = atoms_of(sparse.csr_matrix(members))
     for start in range(0, members.shape[1], CHUNK_CELLS):
         cells = slice(start, min(start + CHUNK_CELLS, members.shape[1]))
-        block, part = values.counts[cells].astype(np.float64), by_cell[:, cells].tocsr()
-        mean += (part @ values.normalised(cells)).toarray()
-        plain += (part @ block).toarray()
+        used = np.flatnonzero(atom[cells] >= 0)
+        place = atom[cells][used], used
+        inside = sparse.csr_matrix((np.ones(len(used)), place), shape=(contains.shape[1], cells.stop - start))
+        block = values.counts[cells].astype(np.float64)
+        mean += (contains @ (inside @ values.normalised(cells))).toarray()
+        plain += (contains @ (inside @ block)).toarray()
         block.data = np.log1p(block.data)
-        logged += (part @ block).toarray()
+        logged += (contains @ (inside @ block)).toarray()
         block.data[:] = 1.0
-        detection += (part @ block).toarray()
+        detection += (contains @ (inside @ block)).toarray()
     sizes = np.maximum(np.diff(members.indptr), 1)[:, None]
     table = clusters.set_index("cluster").rename_axis(None)
     table.index = table.index.astype(str)

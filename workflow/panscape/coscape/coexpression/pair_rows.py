@@ -9,7 +9,7 @@ import numpy as np
 
 BLOCK_ROWS = 64  # rows of the matrix at a time, so that temporaries fit in cache
 TIE = 1e-10  # a correlation equal to eta up to rounding is kept
-WORTH = 3e8  # pairs, over all clusters, whose passes in numpy take longer than a compilation
+WORTH = 5e7  # pairs, over all clusters, whose passes in numpy take longer than loading the compiled ones
 
 
 def fill_correlations(
@@ -99,12 +99,42 @@ def add_signal(
         (n_genes, n_genes) sums to add to, right of the diagonal.
     """
     rows, columns = slice(start, start + len(score)), slice(start, None)
-    valid = np.multiply.outer(detected[rows], detected[columns] / n) >= least
+    valid = np.multiply.outer(detected[rows], detected[columns]) >= least * n
     valid &= score != 0
     row, column = np.nonzero(np.triu(valid, 1))
     at = genes[start + row], genes[start + column]
     squares[at] += score[row, column] ** 2
     noise[at] += 1 / n
+
+
+def flag_near(
+    products: np.ndarray,
+    total: np.ndarray,
+    mean: np.ndarray,
+    scale: np.ndarray,
+    cutoff: float,
+    near: np.ndarray,
+) -> None:
+    """Set ``near[i]`` and ``near[j]`` for pairs of genes whose approximate correlation reaches the cutoff.
+
+    Parameters
+    ----------
+    products, total, mean, scale
+        As in :func:`fill_correlations`.
+    cutoff
+        Smallest ``|r|``, > 0.
+    near
+        bool (n_genes,), changed in place.
+    """
+    first = total * scale
+    for start in range(0, len(scale), BLOCK_ROWS):
+        rows = slice(start, start + BLOCK_ROWS)
+        r = products[rows, start:] * scale[rows, None]
+        r *= scale[start:]
+        r -= np.multiply.outer(first[rows], (mean * scale)[start:])
+        strong = np.triu(np.abs(r) >= cutoff, 1)
+        near[rows] |= strong.any(axis=1)
+        near[start:] |= strong.any(axis=0)
 
 
 @dataclass(frozen=True)
@@ -114,18 +144,21 @@ class Passes:
     fill: Callable = fill_correlations
     take: Callable = take_strong
     add: Callable = add_signal
+    flag: Callable = flag_near
 
     @classmethod
-    def of_work(cls, n_clusters: int, n_genes: int) -> Passes:
+    def of_work(cls, n_clusters: int, n_genes: int, *, loaded: bool = False) -> Passes:
         """Return the passes that take less time, their compilation included; the results are the same.
 
         Parameters
         ----------
         n_clusters, n_genes
             How many matrices of how many genes there will be.
+        loaded
+            Whether other compiled loops are loaded anyway.
         """
-        if n_clusters * n_genes * (n_genes - 1) / 2 < WORTH:
+        if not loaded and n_clusters * n_genes * (n_genes - 1) / 2 < WORTH:
             return cls()
         from panscape.stats import correlation_kernel as compiled
 
-        return cls(compiled.fill_correlations, compiled.take_strong, compiled.add_signal)
+        return cls(compiled.fill_correlations, compiled.take_strong, compiled.add_signal, compiled.flag_near)

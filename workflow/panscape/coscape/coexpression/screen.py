@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from scipy import sparse
 
 from panscape.coscape.coexpression.correlation import Survivors, correlate_pairs
+from panscape.coscape.coexpression.pair_rows import Passes
 from panscape.coscape.coexpression.settings import CoexpressionSettings
 from panscape.coscape.coexpression.values import row_blocks
 from panscape.stats.gram import Moments, Plan, moments
@@ -21,7 +24,9 @@ def can_screen(settings: CoexpressionSettings) -> bool:
     return settings.eta > 2 * MARGIN and settings.shrinkage != "posterior"
 
 
-def screen_pairs(values: sparse.csr_matrix, plan: Plan, settings: CoexpressionSettings, centred) -> tuple:
+def screen_pairs(
+    values: sparse.csr_matrix, plan: Plan, settings: CoexpressionSettings, centred, passes: Passes
+) -> tuple:
     """Compute :func:`correlate_pairs`, in float64 only for candidate genes.
 
     Genes with a pair whose float32 correlation is near or above the cutoff, and badly conditioned genes, are
@@ -35,16 +40,18 @@ def screen_pairs(values: sparse.csr_matrix, plan: Plan, settings: CoexpressionSe
         Makes the exact co-sums of poorly conditioned genes of a matrix, see :func:`correlate_pairs`.
     settings
         With `eta` and the other settings of the coexpression.
+    passes
+        See :class:`panscape.coscape.coexpression.pair_rows.Passes`.
 
     Returns
     -------
     (survivors, fraction of the genes that were recomputed)
     """
     sums = moments(row_blocks(values), plan, rough=True)
-    again, certain = _candidates(sums, values, settings.eta - MARGIN)
+    again, certain = _candidates(sums, _squares(values, plan), settings.eta - MARGIN, passes)
     part = values[:, again]
-    exact = moments(row_blocks(part), Plan(np.arange(len(again)), 0, plan.threads))
-    kept = correlate_pairs(exact, settings, centred(part))
+    exact = moments(row_blocks(part), replace(plan, order=np.arange(len(again)), n_sparse=0))
+    kept = correlate_pairs(exact, settings, centred(part), passes=passes)
     first, second = again[kept.first], again[kept.second]
     survivors = Survivors(
         np.concatenate([first, certain]).astype(np.int32),
@@ -54,9 +61,21 @@ def screen_pairs(values: sparse.csr_matrix, plan: Plan, settings: CoexpressionSe
     return survivors, len(again) / max(len(sums.total), 1)
 
 
-def _candidates(sums: Moments, values: sparse.csr_matrix, cutoff: float) -> tuple[np.ndarray, np.ndarray]:
+def _squares(values: sparse.csr_matrix, plan: Plan) -> np.ndarray:
+    """Return the sum of squares of each gene."""
+    if not plan.compiled:
+        return np.bincount(values.indices, np.square(values.data, dtype=np.float64), values.shape[1])
+    from panscape.stats.row_kernel import add_squares
+
+    squares = np.zeros(values.shape[1])
+    add_squares(values.indices, values.data, squares)
+    return squares
+
+
+def _candidates(
+    sums: Moments, square: np.ndarray, cutoff: float, passes: Passes
+) -> tuple[np.ndarray, np.ndarray]:
     """Return the genes to recompute, and the other variable genes."""
-    square = np.bincount(values.indices, np.square(values.data, dtype=np.float64), len(sums.total))
     mean = sums.total / max(sums.n, 1)
     spread = square - sums.total * mean
     good = spread > CONDITION * square
@@ -64,13 +83,5 @@ def _candidates(sums: Moments, values: sparse.csr_matrix, cutoff: float) -> tupl
     again[:1] = True  # never empty
     scale = np.zeros_like(spread)
     scale[good] = 1 / np.sqrt(spread[good])
-    first = sums.total * scale
-    for start in range(0, len(scale), 64):  # so that temporaries fit in cache
-        rows = slice(start, start + 64)
-        r = sums.products[rows, start:] * scale[rows, None]
-        r *= scale[start:]
-        r -= np.multiply.outer(first[rows], (mean * scale)[start:])
-        near = np.triu(np.abs(r) >= cutoff, 1)
-        again[rows] |= near.any(axis=1)
-        again[start:] |= near.any(axis=0)
+    passes.flag(sums.products, sums.total, mean, scale, cutoff, again)
     return np.flatnonzero(again), np.flatnonzero(good & ~again)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -94,7 +95,7 @@ class Signal:
         return Signal(np.asarray(genes, dtype=object), *parts)
 
 
-def choose_pairs(signals: Sequence[Signal], genes: Sequence[str], top: int) -> pd.DataFrame:
+def choose_pairs(signals: Iterable[Signal], genes: Sequence[str], top: int) -> pd.DataFrame:
     """Choose the pairs with the most signal over the clusters of all studies.
 
     The signal of a pair is its sum of T^2 in excess of that of independent genes; its weight is the fraction
@@ -103,7 +104,7 @@ def choose_pairs(signals: Sequence[Signal], genes: Sequence[str], top: int) -> p
     Parameters
     ----------
     signals
-        Sums of each study.
+        Sums of each study; one at a time is in memory if they are made one by one.
     genes
         Genes of the collection, those of all studies among them.
     top
@@ -135,9 +136,12 @@ def choose_pairs(signals: Sequence[Signal], genes: Sequence[str], top: int) -> p
         place = names.get_indexer(signal.genes)
         if (place < 0).any():
             raise ValueError(f"{signal.genes[place < 0][0]} is not among the genes of the collection")
-        order = np.argsort(place)
-        part = signal.in_order(np.argsort(order), signal.genes[order])
-        index = np.ix_(place[order], place[order])
+        order, part = np.argsort(place), signal
+        if (np.diff(place) < 0).any():
+            part = signal.in_order(np.argsort(order), signal.genes[order])
+        index: Any = np.ix_(place[order], place[order])
+        if len(place) == len(names):
+            index = slice(None)  # all genes: no copy
         squares[index] += part.squares
         noise[index] += part.noise
         studies[index] += part.noise > 0

@@ -118,19 +118,12 @@ def _check_size(n_cells: int, min_cells: int, name: str) -> None:
 
 def _scores(counts, genes, chosen: PanclustSettings, name: str, seed: int, threads: int) -> np.ndarray:
     """Return the principal component scores of all cells."""
-    base = np.asarray(counts.genes if chosen.genes == "all" else list(genes), dtype=object)
-
+    names = None if chosen.genes == "all" else list(genes)
     standardise = chosen.scaling == "standardised"
-    scaling = "depth-log1p" if standardise else chosen.scaling
-
-    def source(order: np.ndarray | None) -> CellValues:
-        if order is None and chosen.genes == "all":
-            return CellValues(counts, None, scaling)
-        return CellValues(counts, base if order is None else base[order], scaling)
-
+    values = CellValues(counts, names, "depth-log1p" if standardise else chosen.scaling)
     rng = stream(seed, "panclust", "pca", name)
-    scores = blockwise_scores(source, chosen.n_components, rng, standardise=standardise, threads=threads)
-    logger.info("%s: %d cells x %d components of %d genes", name, *scores.shape, len(base))
+    scores = blockwise_scores(values, chosen.n_components, rng, standardise=standardise, threads=threads)
+    logger.info("%s: %d cells x %d components of %d genes", name, *scores.shape, values.shape[1])
     return scores
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 import numpy as np
-import pandas as pd
 from scipy import sparse
 
+from panscape.coscape.columns import BLOCK_VALUES, places_of, take
 from panscape.data.counts import Counts, smaller
 
-CACHED_VALUES = 60_000_000  # maximum number of raw values cached between passes (0.5 GB)
+CACHED_VALUES = 60_000_000  # maximum number of values kept between passes (0.5 GB)
 BLOCK_CELLS = 4096
 
 
@@ -34,41 +34,57 @@ class CellValues:
 
     def __init__(self, counts: Counts, genes: Sequence[str] | np.ndarray | None, scaling: str):
         self.counts, self.scaling = counts, scaling
-        self._columns = None
-        if genes is not None:
-            self._columns = counts.genes.get_indexer(pd.Index(genes))
-            if (self._columns < 0).any():
-                missing = pd.Index(genes)[self._columns < 0]
-                raise KeyError(
-                    f"{counts.path}: {len(missing)} genes are not in the file, e.g. {missing[0]!r}"
-                )
+        self._place = places_of(counts, counts.genes if genes is None else genes)
         self.shape = (counts.shape[0], counts.shape[1] if genes is None else len(genes))
         self._totals = counts.obs["n_counts"].to_numpy(dtype=np.float64)
         self._target = float(np.median(self._totals)) if len(self._totals) else 1.0
-        self._cache: list[tuple[slice, sparse.csr_matrix]] | None = None
+        self._begun: list[tuple[slice, sparse.csr_matrix]] = []
+        self._rest: Iterator[tuple[slice, sparse.csr_matrix]] | None = None
+        self._kept: list[tuple[slice, sparse.csr_matrix]] | None = None
+
+    def detection(self) -> np.ndarray:
+        """Return the fraction of the first cells in which each gene is detected; call it before iterating."""
+        self._rest = self.counts.blocks(BLOCK_VALUES)
+        self._begun = [next(self._rest)]
+        first = take(self._begun[0][1], self._place, self.shape[1])
+        return np.bincount(first.indices, minlength=self.shape[1]) / max(first.shape[0], 1)
+
+    def ordered(self, order: np.ndarray) -> CellValues:
+        """Return these values with gene ``order[i]`` at place i, to be called before iterating."""
+        place = np.empty(len(order), dtype=np.int32)
+        place[order] = np.arange(len(order), dtype=np.int32)
+        self._place = np.where(self._place >= 0, place[self._place], -1).astype(np.int32)
+        return self
 
     def __iter__(self) -> Iterator[tuple[slice, sparse.csr_matrix]]:
-        """Yield (cells, CSR float64) blocks of a few thousand cells in file order."""
-        for cells, part in smaller(self._raw(), BLOCK_CELLS):
-            yield cells, self._scale(part.astype(np.float64), cells)
-
-    def _raw(self) -> Iterator[tuple[slice, sparse.csr_matrix]]:
-        if self._cache is not None:
-            yield from self._cache
+        """Yield (cells, CSR float32) blocks of a few thousand cells in file order."""
+        if self._kept is not None:
+            yield from self._kept
             return
         kept: list[tuple[slice, sparse.csr_matrix]] | None = []
         n_values = 0
-        for rows, block in self.counts.blocks():
-            if self._columns is not None:
-                block = block[:, self._columns]
-                block.sort_indices()
-            n_values += block.nnz
+        for cells, part in self._scaled():
+            n_values += part.nnz
             if n_values > CACHED_VALUES:
                 kept = None
             if kept is not None:
-                kept.append((rows, block))
-            yield rows, block
-        self._cache = kept
+                kept.append((cells, part))
+            yield cells, part
+        self._kept = kept
+
+    def _scaled(self) -> Iterator[tuple[slice, sparse.csr_matrix]]:
+        for cells, raw in smaller(self._raw(), BLOCK_CELLS):
+            part = take(raw, self._place, self.shape[1])
+            part.data = self._scale(part.astype(np.float64), cells).data.astype(np.float32)
+            yield cells, part
+
+    def _raw(self) -> Iterator[tuple[slice, sparse.csr_matrix]]:
+        """Yield the counts of the file, without reading again what :meth:`detection` has read."""
+        rest = self._rest or self.counts.blocks(BLOCK_VALUES)
+        self._rest = None
+        while self._begun:
+            yield self._begun.pop()
+        yield from rest
 
     def _scale(self, block: sparse.csr_matrix, cells: slice) -> sparse.csr_matrix:
         if self.scaling == "l2":
