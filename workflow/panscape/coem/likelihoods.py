@@ -16,6 +16,7 @@ from panscape.training.distributions import (
 )
 
 BY_FRACTION = ("poisson", "bernoulli")  # likelihoods in which zeros enter by the cell's exposure alone
+DENSE = "the target is dense"
 SPARSE = ("poisson", "bernoulli", "nb")  # likelihoods that are computed from nonzero counts
 
 
@@ -88,7 +89,7 @@ def sparse_log_likelihood(
         Log inverse dispersion per feature (``nb``).
     """
     if target.row is None or target.column is None or target.value is None:
-        raise ValueError("the target is dense")
+        raise ValueError(DENSE)
     value = target.value
     if kind == "nb" and logits.device.type == "cpu" and logits.dtype == torch.float32:
         # the loops are compiled when a model first needs them
@@ -128,6 +129,8 @@ def fraction_log_likelihood(kind: str, target: Target, log_fraction: Tensor, exp
     exposure
         Exposure of each cell (cells,).
     """
+    if target.row is None or target.value is None:
+        raise ValueError(DENSE)
     log_rate = log_fraction + exposure.log()[target.row]
     if kind == "poisson":
         nonzero = target.value * log_rate - torch.lgamma(target.value + 1)
