@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 from scipy import sparse, stats
 
+from panscape.coem.links.best import best_peaks
 from panscape.coem.links.coherent import (
     Coherence,
     WithinMatrix,
@@ -120,18 +121,20 @@ def test_support_is_the_log_ratio_of_the_densities_of_both_kinds():
     np.testing.assert_allclose(support(called, kinds), expected - np.log(above[0] / above[1]))
 
 
-def test_of_two_peaks_that_follow_the_types_the_best_follows_the_states():
-    rna, atac, places, peaks, _ = drawn(seed=3)
-    # half of the gene's variance: either peak may correlate the better
-    random = np.random.default_rng(5)
-    atac = sparse.csr_matrix(atac + 0.9 * random.normal(size=atac.shape))
-    pairs = candidate_pairs(places, peaks, np.full(len(peaks), 100), np.ones(len(places), bool))
-    _, best = link_peaks(rna, atac, places, peaks, pairs)
-    number = best["peak"].str[1:].astype(int)
-    r = lambda row, of: np.corrcoef(rna[:, [row]].toarray().T, atac[:, [of]].toarray().T)[0, 1]  # noqa: E731
-    by_r = np.array([r(at, at) > r(at, at + 400) for at in range(400)])
-    chosen = (number < 400).sum() / (number < 800).sum()
-    assert chosen > 0.5 * (1 + by_r.mean())
+def test_of_two_peaks_that_correlate_alike_the_best_holds_within_types():
+    value = np.array([0.8, 0.8, 0.1, -0.1])
+    one, apart = np.ones(4), np.array([9e3, 9e3, 9e3, 9e3])
+    rivals = Rivals(value, one, one, apart, np.zeros(4, int), np.array([0, 0, 1.0, 1.0]))
+    columns = {"gene": "g", "peak": ["a", "b"], "distance": 9000, "r": 0.8, "rho": 0.8}
+    table, column = pd.DataFrame(columns), np.array([-1, -1, 0, 0])
+    chosen = [
+        best_peaks(table, rivals, np.arctanh(value), np.zeros(4, int), column, 0.1, support)
+        for support in (None, np.array([-1.0, 1.0]), np.array([1.0, -1.0]))
+    ]
+    assert [best["peak"].item() for best in chosen] == ["a", "b", "a"]
+    plain, other = chosen[:2]
+    odds = [best["probability"].item() / (1 - best["probability"].item()) for best in (plain, other)]
+    assert odds[1] / odds[0] == pytest.approx(np.exp(2))
 
 
 def test_few_links_or_clusters_judge_nothing():
