@@ -113,9 +113,17 @@ def measured(sample: Paired, label: np.ndarray, truth: pd.DataFrame | None, seed
     return result
 
 
-def run(sample: Paired, truth: pd.DataFrame | None, k: int, seed: int, pythons: dict[str, str]) -> list[dict]:
+def run(
+    sample: Paired,
+    truth: pd.DataFrame | None,
+    k: int,
+    seed: int,
+    pythons: dict[str, str],
+    chosen: list[str] | None = None,
+) -> list[dict]:
     """Return the measures of every method that is installed."""
     methods = ["coem", "pca", *(("pca_lsi", "wnn") if sample.atac is not None else ()), *PEERS]
+    methods = [name for name in methods if name in (chosen or methods)]
     rows = []
     with tempfile.TemporaryDirectory() as place:
         write(sample, Path(place))
@@ -133,6 +141,7 @@ def run(sample: Paired, truth: pd.DataFrame | None, k: int, seed: int, pythons: 
             values = measured(sample, np.array(result["label"]), truth, seed)
             row = {"k": k, "method": method, "seed": seed, **values, "cpu s": result["seconds"]}
             rows.append(row | {"MB": result["mb"]})
+            print(pd.Series(rows[-1]).to_json(double_precision=4), file=sys.stderr, flush=True)
     return rows
 
 
@@ -150,6 +159,7 @@ def main() -> None:
     parser.add_argument("--k", type=int, nargs="+", default=[16, 48])
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--python", nargs="*", default=[], help="method=interpreter, for the peers")
+    parser.add_argument("--methods", nargs="+", help="only these methods (default: all)")
     options = parser.parse_args()
     pythons = dict(item.split("=", 1) for item in options.python)
     rows = []
@@ -160,7 +170,7 @@ def main() -> None:
             else simulated(options.simulated, options.cells or 1200, seed)
         )
         for k in options.k:
-            rows += run(sample, truth, k, seed, pythons)
+            rows += run(sample, truth, k, seed, pythons, options.methods)
     means = pd.DataFrame(rows).drop(columns="seed").groupby(["k", "method"], sort=False).mean().round(3)
     print(means.to_string())
     flat = means.reset_index().to_dict("records")

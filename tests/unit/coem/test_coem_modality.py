@@ -130,22 +130,28 @@ def test_the_parts_of_thinned_poisson_counts_tell_nothing_of_each_other():
     )
 
 
-def test_the_sparse_input_of_a_channel_is_the_dense_one():
+@pytest.mark.parametrize("kind", [torch.float32, torch.float64])
+def test_the_centred_sparse_input_of_a_channel_is_the_dense_one(kind):
     random = np.random.default_rng(1)
     values = sparse.random(7, 12, 0.3, "csr", np.float32, random)
     values.data = np.ceil(values.data * 9)
     entries, _ = split(sparse.csr_matrix(values), np.arange(7), np.zeros(7), random)
-    arrays = (entries.start[:-1], entries.row, entries.column, entries.value)
-    x = SparseInput(*map(torch.from_numpy, arrays), 12)
-    by_feature = torch.randn(12, 3)
+    start, row, column, value = map(
+        torch.from_numpy, (entries.start[:-1], entries.row, entries.column, entries.value)
+    )
+    x = SparseInput(start, row, column, value.to(kind), 12)
+    torch.manual_seed(0)
+    by_feature, centre = torch.randn(12, 3, dtype=kind), torch.randn(2, 12, dtype=kind)
+    batch = torch.from_numpy(random.integers(0, 2, 7))
+    dense = x.dense() - centre[batch]
     for weight in (by_feature.T, by_feature.T.contiguous()):
         results = []
-        for product in (x.times, lambda w: torch.nn.functional.linear(x.dense(), w)):
+        for product in (lambda w: x.times(w, centre, batch), lambda w: torch.nn.functional.linear(dense, w)):
             leaf = weight.detach().clone().requires_grad_()
             out = product(leaf)
             out.square().sum().backward()
             results.append((out.detach(), leaf.grad))
-        torch.testing.assert_close(results[0], results[1])
+        torch.testing.assert_close(results[0], results[1], rtol=1e-5, atol=1e-4)
 
 
 @pytest.mark.parametrize(

@@ -3,8 +3,9 @@
 import numpy as np
 import pandas as pd
 import pytest
-from scipy import sparse
+from scipy import sparse, stats
 
+from panscape.coem.links.best import best_peaks
 from panscape.coem.links.coherent import (
     Coherence,
     WithinMatrix,
@@ -14,7 +15,7 @@ from panscape.coem.links.coherent import (
 from panscape.coem.links.links import link_peaks
 from panscape.coem.links.pairs import candidate_pairs
 from panscape.coem.links.target_decoy import Rivals, second_rates, target_decoy
-from panscape.coem.links.two_kinds import Evidence, kept, type_only
+from panscape.coem.links.two_kinds import Evidence, Kinds, fitted, kept, support, type_only
 from panscape.stats.pair_correlation import pair_correlations
 
 
@@ -92,14 +93,48 @@ def test_probabilities_are_calibrated_under_the_model_and_silent_without_signal(
     least = random.normal(-1, 1, 3000)
     seen = t >= least  # the others are not called
     evidence = Evidence(*(values[seen] for values in (t * scale, least * scale, signal, noise)))
-    found = type_only(evidence)
+    found = type_only(evidence, fitted(evidence))
     for low, high in ((0, 0.2), (0.2, 0.4), (0.4, 0.6), (0.6, 0.8), (0.8, 1)):
         inside = (found >= low) & (found < high)
         assert only[seen][inside].mean() == pytest.approx(found[inside].mean(), abs=0.1)
     chosen = kept(found, 0.1)
     assert only[seen][chosen].mean() == pytest.approx(0.1, abs=0.03)
-    silent = type_only(Evidence(noise[:50], -noise[:50], np.zeros(50), noise[:50]))
+    empty = Evidence(noise[:50], -noise[:50], np.zeros(50), noise[:50])
+    silent = type_only(empty, fitted(empty))
     assert silent.max() < 0.1 and np.ptp(silent) < 1e-9
+
+
+def test_support_is_the_log_ratio_of_the_densities_of_both_kinds():
+    value, signal, noise = np.array([-0.2, 0.1, 0.6]), np.array([0.1, 0.0, 0.4]), np.full(3, 0.3)
+    kinds = Kinds(odds=-2.0, factor=0.7, spread=-0.4)
+    scale = np.hypot(signal, noise)
+    linked = stats.norm(np.exp(0.7) * signal, np.exp(-0.2) * scale).logpdf(value)
+    expected = linked - stats.norm(0, scale).logpdf(value)
+    anywhere = Evidence(value, np.full(3, -np.inf), signal, noise)
+    np.testing.assert_allclose(support(anywhere, kinds), expected)
+    # of called pairs, both densities are of values at which they are called
+    called = Evidence(value, value - 0.1, signal, noise)
+    above = [
+        stats.norm(np.exp(0.7) * signal, np.exp(-0.2) * scale).sf(value - 0.1),
+        stats.norm(0, scale).sf(value - 0.1),
+    ]
+    np.testing.assert_allclose(support(called, kinds), expected - np.log(above[0] / above[1]))
+
+
+def test_of_two_peaks_that_correlate_alike_the_best_holds_within_types():
+    value = np.array([0.8, 0.8, 0.1, -0.1])
+    one, apart = np.ones(4), np.array([9e3, 9e3, 9e3, 9e3])
+    rivals = Rivals(value, one, one, apart, np.zeros(4, int), np.array([0, 0, 1.0, 1.0]))
+    columns = {"gene": "g", "peak": ["a", "b"], "distance": 9000, "r": 0.8, "rho": 0.8}
+    table, column = pd.DataFrame(columns), np.array([-1, -1, 0, 0])
+    chosen = [
+        best_peaks(table, rivals, np.arctanh(value), np.zeros(4, int), column, 0.1, support)
+        for support in (None, np.array([-1.0, 1.0]), np.array([1.0, -1.0]))
+    ]
+    assert [best["peak"].item() for best in chosen] == ["a", "b", "a"]
+    plain, other = chosen[:2]
+    odds = [best["probability"].item() / (1 - best["probability"].item()) for best in (plain, other)]
+    assert odds[1] / odds[0] == pytest.approx(np.exp(2))
 
 
 def test_few_links_or_clusters_judge_nothing():
@@ -110,8 +145,8 @@ def test_few_links_or_clusters_judge_nothing():
     called = np.arange(30) < 19
     assert not one.probability(rows, value, value, called)[1].any()
     whole = Coherence(*(WithinMatrix(x, np.zeros(60, int)) for x in (rna, atac)), False, pairs)
-    inner, probability = whole.probability(rows, value, value, np.ones(30, bool))
-    assert not probability.any()
+    inner, probability, told = whole.probability(rows, value, value, np.ones(30, bool))
+    assert not probability.any() and not told.any()
     np.testing.assert_allclose(
         inner, [np.corrcoef(rna[:, [g]].toarray().T, atac[:, [p]].toarray().T)[0, 1]
                 for g, p in zip(pairs.gene[:30], pairs.peak[:30], strict=True)], atol=1e-5,

@@ -92,34 +92,54 @@ class SparseInput:
     value: Tensor
     features: int
 
-    def times(self, weight: Tensor) -> Tensor:
-        """Return the product with a layer's weights, outputs x features: (cells, outputs)."""
-        return _Times.apply(weight, self)
+    def times(self, weight: Tensor, centre: Tensor, batch: Tensor) -> Tensor:
+        """Return the product of the centred input with a layer's weights, (cells, outputs).
+
+        Parameters
+        ----------
+        weight
+            Outputs x features.
+        centre
+            Means by batch, batches x features.
+        batch
+            Batch of each cell.
+        """
+        return _Times.apply(weight, self, centre, batch)
 
     def dense(self) -> Tensor:
         """Return the input as a dense matrix, cells x features."""
         shape = (len(self.start), self.features)
-        out = torch.zeros(shape, device=self.value.device)
+        out = torch.zeros(shape, dtype=self.value.dtype, device=self.value.device)
         return out.index_put_((self.row, self.column), self.value)
 
 
 class _Times(torch.autograd.Function):
-    """Sparse input times dense weights: sums of the rows of features that a cell has.
+    """Sparse input, centred by batch, times dense weights: sums of the rows of features that a cell has.
 
     The gradient of the weights is summed by entries, too. Both take time by entry, where the dense product
-    takes it by feature.
+    takes it by feature. The mean is projected once per batch rather than subtracted from every cell.
     """
 
     @staticmethod
-    def forward(ctx: Any, weight: Tensor, x: SparseInput) -> Tensor:
-        ctx.x, ctx.shape = x, weight.shape
-        return functional.embedding_bag(
+    def forward(ctx: Any, weight: Tensor, x: SparseInput, centre: Tensor, batch: Tensor) -> Tensor:
+        ctx.x, ctx.centre, ctx.batch = x, centre, batch
+        product = functional.embedding_bag(
             x.column, weight.T, x.start, mode="sum", per_sample_weights=x.value.to(weight.dtype)
         )
+        return product.sub_(functional.linear(centre, weight)[batch])
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         (gradient,), x = gradients, ctx.x
-        by_entry = gradient.index_select(0, x.row).mul_(x.value[:, None])
-        total = gradient.new_zeros(x.features, ctx.shape[0])
-        return total.index_add_(0, x.column, by_entry).T, None
+        by_batch = gradient.new_zeros(len(ctx.centre), gradient.shape[1])
+        by_batch.index_add_(0, ctx.batch, gradient)
+        total = -(ctx.centre.T @ by_batch)
+        if gradient.device.type == "cpu" and gradient.dtype == torch.float32:
+            from panscape.coem.entry_kernels import add_by_column
+
+            entries = [tensor.numpy() for tensor in (x.row, x.column, x.value)]
+            add_by_column(*entries, gradient.contiguous().numpy(), total.numpy())
+        else:
+            by_entry = gradient.index_select(0, x.row).mul_(x.value[:, None])
+            total.index_add_(0, x.column, by_entry)
+        return total.T, None, None, None

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from panscape.coem.entries import SparseInput
+from panscape.coem.linear_fractions import log_fractions
 from panscape.training.layers import mlp
 
 
@@ -38,9 +41,8 @@ class Channel(nn.Module):
 
     def forward(self, x: SparseInput, batch: Tensor) -> tuple[Tensor, Tensor]:
         """Return projection (cells x components) and hidden units (cells x width)."""
-        # the mean is projected once per batch rather than subtracted from every cell
-        middle = functional.linear(self.centre, self.project.weight)[batch]
-        projected = (x.times(self.project.weight) - middle) * self.scale + self.project.bias
+        centred = x.times(self.project.weight, self.centre, batch)
+        projected = centred * self.scale + self.project.bias
         return projected, self.hidden(projected)
 
 
@@ -112,12 +114,30 @@ class Decoder(nn.Module):
         """
         return self(z, batch, depth), self.zero_logit
 
+    @property
+    def linear(self) -> bool:
+        """Return whether log fractions are linear in z."""
+        return self.hidden is None
+
+    def log_fractions(self, z: Tensor, batch: Tensor, depth: Tensor, row: Tensor, column: Tensor) -> Tensor:
+        """Return the log fractions of some features of some cells, (entries,); of a linear decoder.
+
+        Parameters
+        ----------
+        z, batch, depth
+            See :meth:`forward`.
+        row, column
+            Cell and feature of each entry, by rising cell.
+        """
+        x = torch.cat([z, depth], 1)
+        return log_fractions(x, self.weight, self.bias, self.offset, batch, row, column)
+
     def penalty(self, variances: Tensor) -> Tensor:
         """Return the negative log prior of the weights, up to a constant.
 
         `variances` (inputs,) are the prior variances, one per column of `weight`.
         """
-        total = (self.weight.square() / variances).sum()
+        total = _Shrinkage.apply(self.weight, variances)
         if self.offset is not None:
             total = total + self.offset.square().sum()
         if self.hidden_weight is not None:
@@ -127,3 +147,17 @@ class Decoder(nn.Module):
     def by_depth(self, depth: Tensor) -> Tensor:
         """Return the part of the log fractions that depends on depth, cells x features."""
         return functional.linear(depth, self.weight[:, self.dims :])
+
+
+class _Shrinkage(torch.autograd.Function):
+    """Sum of squared weights over their column's variance, with one product for its gradient."""
+
+    @staticmethod
+    def forward(ctx: Any, weight: Tensor, variances: Tensor) -> Tensor:
+        ctx.save_for_backward(weight, variances)
+        return (weight.square().sum(0) / variances).sum()
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
+        weight, variances = ctx.saved_tensors
+        return weight * (2 * gradients[0] / variances), None

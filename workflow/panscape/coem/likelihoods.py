@@ -15,6 +15,8 @@ from panscape.training.distributions import (
     zero_inflated_poisson,
 )
 
+BY_FRACTION = ("poisson", "bernoulli")  # likelihoods in which zeros enter by the cell's exposure alone
+DENSE = "the target is dense"
 SPARSE = ("poisson", "bernoulli", "nb")  # likelihoods that are computed from nonzero counts
 
 
@@ -87,9 +89,14 @@ def sparse_log_likelihood(
         Log inverse dispersion per feature (``nb``).
     """
     if target.row is None or target.column is None or target.value is None:
-        raise ValueError("the target is dense")
-    place = target.row * logits.shape[1] + target.column
+        raise ValueError(DENSE)
     value = target.value
+    if kind == "nb" and logits.device.type == "cpu" and logits.dtype == torch.float32:
+        # the loops are compiled when a model first needs them
+        from panscape.coem.negative_binomial import sparse_negative_binomial
+
+        return sparse_negative_binomial(logits, log_theta, exposure, target.row, target.column, value)
+    place = target.row * logits.shape[1] + target.column
     if kind == "nb":
         level = exposure.log() - logits.logsumexp(1)
         log_rate = logits.reshape(-1).gather(0, place) + level[target.row]
@@ -104,14 +111,32 @@ def sparse_log_likelihood(
             - torch.lgamma(nonzero_theta)
             - torch.lgamma(value + 1)
         )
+        return torch.zeros_like(exposure).index_add(0, target.row, nonzero) + rest
+    return fraction_log_likelihood(kind, target, _LogFractions.apply(logits, target.row, place), exposure)
+
+
+def fraction_log_likelihood(kind: str, target: Target, log_fraction: Tensor, exposure: Tensor) -> Tensor:
+    """Return the log-likelihood of each cell, given the log fractions of its nonzero entries, (cells,).
+
+    Parameters
+    ----------
+    kind
+        ``"poisson"`` or ``"bernoulli"``.
+    target
+        Positions and values of nonzero entries.
+    log_fraction
+        Log fraction of the feature in each entry's cell, (entries,).
+    exposure
+        Exposure of each cell (cells,).
+    """
+    if target.row is None or target.value is None:
+        raise ValueError(DENSE)
+    log_rate = log_fraction + exposure.log()[target.row]
+    if kind == "poisson":
+        nonzero = target.value * log_rate - torch.lgamma(target.value + 1)
     else:
-        log_rate = _LogFractions.apply(logits, target.row, place) + exposure.log()[target.row]
-        rest = -exposure
-        if kind == "poisson":
-            nonzero = value * log_rate - torch.lgamma(value + 1)
-        else:
-            nonzero = torch.log(torch.expm1(log_rate.exp().clamp(1e-8, 60.0)))
-    return torch.zeros_like(exposure).index_add(0, target.row, nonzero) + rest
+        nonzero = torch.log(torch.expm1(log_rate.exp().clamp(1e-8, 60.0)))
+    return torch.zeros_like(exposure).index_add(0, target.row, nonzero) - exposure
 
 
 class _LogFractions(torch.autograd.Function):

@@ -9,7 +9,13 @@ from torch import Tensor, nn
 
 from panscape.coem.entries import SparseInput
 from panscape.coem.layers import Channel, Decoder
-from panscape.coem.likelihoods import Target, log_likelihood, sparse_log_likelihood
+from panscape.coem.likelihoods import (
+    BY_FRACTION,
+    Target,
+    fraction_log_likelihood,
+    log_likelihood,
+    sparse_log_likelihood,
+)
 from panscape.coem.modality import Modality
 from panscape.coem.prior import HIGHEST, LOWEST, Prior
 from panscape.coem.published import GatedChannel, GatedDecoder, GatedEncoder
@@ -118,7 +124,7 @@ class Module(nn.Module):
     @property
     def shifts_batches(self) -> bool:
         """Return whether z of a batch can be shifted without a change of what is predicted."""
-        linear = all(isinstance(decoder, Decoder) and decoder.hidden is None for decoder in self.decoders)
+        linear = all(isinstance(decoder, Decoder) and decoder.linear for decoder in self.decoders)
         return self.batches > 1 and self.gated is None and linear
 
     @torch.no_grad()
@@ -185,6 +191,11 @@ class Module(nn.Module):
         """
         columns, responsibilities = [], self.prior.responsibilities(z)
         for m, (kind, decoder) in enumerate(zip(self.kinds, self.decoders, strict=True)):
+            if instead is None and kind in BY_FRACTION and isinstance(decoder, Decoder) and decoder.linear:
+                target = batch.target[m]
+                told = decoder.log_fractions(z, batch.batch, batch.depth, target.row, target.column)
+                columns.append(fraction_log_likelihood(kind, target, told, batch.exposure[m]))
+                continue
             logits, zeros = decoder.decode(z, batch.batch, batch.depth, responsibilities)
             if instead is not None:
                 logits, zeros = instead[m], torch.full_like(zeros, NEVER)

@@ -11,6 +11,7 @@ PARTS = 8  # number of distance intervals, equal in their numbers of peaks
 STEPS = 30
 PSEUDO = 5.0  # genes added to each interval, which draw the weights of distances to 1
 FLOOR = 0.05  # smallest fraction of a ratio of densities that counts as evidence
+MOST = 6.0  # largest log ratio that is believed: tails are not normal
 COLUMNS = ("gene", "peak", "distance", "r", "rho", "pvalue", "fdr", "found", "probability", "runner_up")
 
 
@@ -65,7 +66,7 @@ def best_peaks(
     gene: np.ndarray,
     column: np.ndarray,
     fdr: float,
-    doubt: np.ndarray | None = None,
+    support: np.ndarray | None = None,
 ) -> pd.DataFrame:
     """Select one peak per gene and compare the genes with decoy genes.
 
@@ -89,9 +90,9 @@ def best_peaks(
         (rows,): number of a decoy's set; -1 for targets.
     fdr
         False discovery rate up to which a peak is called.
-    doubt
-        (targets,): probability that a pair shares only cell types, by which its evidence is reduced; None or
-        NaN for none.
+    support
+        (targets,): log of how much likelier a pair's correlation within cell types is if linked, by which its
+        evidence is multiplied; None for none.
 
     Returns
     -------
@@ -108,8 +109,8 @@ def best_peaks(
     names, place = np.unique(gene, return_inverse=True)
     weight, edges = distance_weights(place[target], rivals.distance[target], evidence[target])
     value = evidence * weight[interval(rivals.distance, edges)]
-    if doubt is not None:
-        value[target] *= 1 - np.nan_to_num(doubt)
+    if support is not None:
+        value[target] *= np.exp(np.clip(support, -MOST, MOST))
     order = np.lexsort((-value, place, column))  # targets first; of equal values, the first row
     starts = np.diff(column[order] * len(names) + place[order], prepend=-len(names) - 1) > 0
     rows = order[starts]

@@ -9,7 +9,7 @@ from scipy import sparse
 
 from panscape.coem.links.pairs import Pairs
 from panscape.coem.links.target_decoy import fisher
-from panscape.coem.links.two_kinds import Evidence, type_only
+from panscape.coem.links.two_kinds import Evidence, fitted, support, type_only
 from panscape.stats.pair_correlation import PairMatrix, pair_correlations
 from panscape.stats.pca import principal_components
 from panscape.stats.singular import least_squares
@@ -121,8 +121,8 @@ class Coherence:
 
     def probability(
         self, rows: np.ndarray, statistic: np.ndarray, score: np.ndarray, called: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Return correlations within clusters, and the probability of sharing nothing but cell types.
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return correlations within clusters, and what they tell of pairs that share only cell types.
 
         Parameters
         ----------
@@ -135,17 +135,24 @@ class Coherence:
 
         Returns
         -------
-        (correlation within clusters, probability) of the called rows; the latter is 0 with fewer than 20.
+        Correlation within clusters of the called rows; the probability that they share nothing but types;
+        and, of all rows of genes that have a called one, how much likelier the correlation is for a link
+        (:func:`panscape.coem.links.two_kinds.support`). The latter two are 0 with fewer than 20 called rows.
         """
-        pairs, chosen = self.pairs, rows[called]
-        gene, peak = pairs.gene[chosen], pairs.peak[chosen]
-        inner = pair_correlations(self.left, self.right, gene, peak, ranks=self.ranks)
+        pairs, told = self.pairs, np.zeros(len(rows))
         free = self.left.n - len(self.left.member)
         if called.sum() < MIN_LINKS or free < 3 or len(self.left.member) < 2:
-            return inner, np.zeros(len(chosen))
+            gene, peak = pairs.gene[rows[called]], pairs.peak[rows[called]]
+            inner = pair_correlations(self.left, self.right, gene, peak, ranks=self.ranks)
+            return inner, np.zeros(len(inner)), told
+        here = np.flatnonzero(np.isin(pairs.gene[rows], pairs.gene[rows[called]]))
+        gene, peak = pairs.gene[rows[here]], pairs.peak[rows[here]]
+        every = pair_correlations(self.left, self.right, gene, peak, ranks=self.ranks)
+        signal, noise, part = self._expected(gene, peak, free)
+        of_called = called[here]
+        inner, share = every[of_called], part[of_called]
         sign = np.where(statistic[called] < 0, -1, 1)
-        expected, noise, share = self._expected(gene, peak, free)
-        lowest = np.zeros(len(chosen))
+        lowest = np.zeros(len(inner))
         for direction in (-1, 1):  # each has a score of its own
             side = np.where(statistic < 0, -1, 1) == direction
             if called[side].any():
@@ -153,8 +160,12 @@ class Coherence:
                 lowest[sign == direction] = lowest_called(*several)
         # the least correlation within clusters with which the pair would still have been called
         least = sign * inner - (np.abs(statistic[called]) - lowest) / np.maximum(share, 1e-6)
-        evidence = Evidence(sign * inner, np.minimum(least, sign * inner), expected, noise)
-        return inner, type_only(evidence)
+        least = np.minimum(least, sign * inner)
+        evidence = Evidence(sign * inner, least, signal[of_called], noise[of_called])
+        kinds = fitted(evidence)
+        way = np.where(statistic[here] < 0, -1, 1)
+        told[here] = support(Evidence(way * every, np.full(len(every), -np.inf), signal, noise), kinds)
+        return inner, type_only(evidence, kinds), told
 
     def _expected(self, gene: np.ndarray, peak: np.ndarray, free: int) -> tuple[np.ndarray, ...]:
         """Return per pair the spread that signals give, that of noise, and the part of r within clusters."""

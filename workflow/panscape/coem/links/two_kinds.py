@@ -20,7 +20,8 @@ class Evidence:
     value
         Correlation within clusters, in the direction of the whole correlation.
     least
-        The least value with which the pair would have been called, at most `value`.
+        The least value with which the pair would have been called, at most `value`; -inf where pairs are
+        looked at whether or not they are called.
     signal
         Standard deviation of such correlations of unlinked pairs with as much signal, without noise.
     noise
@@ -33,8 +34,27 @@ class Evidence:
     noise: np.ndarray
 
 
-def type_only(evidence: Evidence) -> np.ndarray:
-    """Return the probability that a called pair shares only cell types.
+@dataclass(frozen=True)
+class Kinds:
+    """The mixture of both kinds of links.
+
+    Attributes
+    ----------
+    odds
+        Log odds that a called pair shares only types.
+    factor
+        Log ratio of a link's mean correlation to the spread of unlinked ones.
+    spread
+        Log variance of links about their mean, in variances of unlinked pairs.
+    """
+
+    odds: float
+    factor: float
+    spread: float
+
+
+def fitted(evidence: Evidence) -> Kinds:
+    """Fit the mixture to called pairs.
 
     Two normal distributions are fitted to the standardised correlations t. Pairs that share only types have
     mean 0 and variance 1. Links have a mean that grows with the signal that gene and peak have within
@@ -48,40 +68,74 @@ def type_only(evidence: Evidence) -> np.ndarray:
     evidence
         Correlations of the called pairs.
 
-    Returns
-    -------
-    float64 (pairs,).
-
     Examples
     --------
     >>> random = np.random.default_rng(0)
     >>> value = np.concatenate([random.normal(0.6, 0.1, 80), random.normal(0, 0.3, 40)])
     >>> every = np.ones(120)
-    >>> found = type_only(Evidence(value, -every, 0.25 * every, 0.15 * every))
+    >>> evidence = Evidence(value, -every, 0.25 * every, 0.15 * every)
+    >>> found = type_only(evidence, fitted(evidence))
     >>> bool(found[:80].mean() < 0.2 < 0.6 < found[80:].mean())
     True
     """
     from scipy.optimize import minimize
-    from scipy.stats import norm
-
-    scale = np.hypot(evidence.signal, evidence.noise)
-    t, least, pull = evidence.value / scale, evidence.least / scale, evidence.signal / scale
-    only = norm.logpdf(t) - norm.logsf(least)
-
-    def linked(factor: float, spread: float) -> np.ndarray:
-        middle, sd = np.exp(factor) * pull, np.exp(0.5 * spread)
-        return norm.logpdf(t, middle, sd) - norm.logsf(least, middle, sd)
 
     def loss(x: np.ndarray) -> float:
         yes, no = -np.logaddexp(0, -x[0]), -np.logaddexp(0, x[0])
-        fit = np.logaddexp(yes + only, no + linked(x[1], x[2])).sum()
+        linked, only = _log_densities(evidence, *x[1:])
+        fit = np.logaddexp(yes + only, no + linked).sum()
         prior = (FALSE - 1) * yes + (TRUE - 1) * no
         prior -= 0.5 * ((x[1] - FACTOR) / FACTOR_SD) ** 2 + 0.5 * ((x[2] - SPREAD) / SPREAD_SD) ** 2
         return -(fit + prior)
 
     starts = [minimize(loss, [odds, FACTOR, SPREAD], method="Nelder-Mead") for odds in (-2.0, 0.0)]
-    best = min(starts, key=lambda found: found.fun).x
-    return 1 / (1 + np.exp(linked(best[1], best[2]) - only - best[0]))
+    return Kinds(*map(float, min(starts, key=lambda found: found.fun).x))
+
+
+def support(evidence: Evidence, kinds: Kinds) -> np.ndarray:
+    """Return how much likelier correlations within clusters are for links than for pairs that share types.
+
+    Parameters
+    ----------
+    evidence
+        Correlations of any pairs; `least` is -inf for pairs that need not have been called.
+    kinds
+        From :func:`fitted`.
+
+    Returns
+    -------
+    float64 (pairs,): natural logarithm of the ratio of their densities.
+    """
+    linked, only = _log_densities(evidence, kinds.factor, kinds.spread)
+    return linked - only
+
+
+def type_only(evidence: Evidence, kinds: Kinds) -> np.ndarray:
+    """Return the probability that a called pair shares only cell types.
+
+    Parameters
+    ----------
+    evidence
+        Correlations of the called pairs.
+    kinds
+        From :func:`fitted`.
+
+    Returns
+    -------
+    float64 (pairs,).
+    """
+    return 1 / (1 + np.exp(support(evidence, kinds) - kinds.odds))
+
+
+def _log_densities(evidence: Evidence, factor: float, spread: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return log densities of the standardised correlations of links, and of pairs that share only types."""
+    from scipy.stats import norm
+
+    scale = np.hypot(evidence.signal, evidence.noise)
+    t, least, pull = evidence.value / scale, evidence.least / scale, evidence.signal / scale
+    middle, sd = np.exp(factor) * pull, np.exp(0.5 * spread)
+    linked = norm.logpdf(t, middle, sd) - norm.logsf(least, middle, sd)
+    return linked, norm.logpdf(t) - norm.logsf(least)
 
 
 def kept(probability: np.ndarray, rate: float) -> np.ndarray:
