@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -42,12 +43,14 @@ def halves(folder: Path, seed: int) -> list[Path]:
 
 
 def run(name: str, folder: Path, k: int, seed: int, python: str) -> dict:
-    """Run a method on a folder and return what it wrote."""
+    """Run a method on a folder and return what it wrote; `missing` says why it did not."""
     script = Path(__file__).with_name("_programs.py")
     done = subprocess.run([python, script, name, folder, str(k), str(seed)], capture_output=True, text=True)
     result = folder / f"{name}.json"
     if not result.exists():
-        raise RuntimeError(f"{name} failed:\n{done.stderr[-2000:]}")
+        ends = done.stderr.strip().splitlines()[-1:] or ["no result"]
+        print(f"left out: {name} ({ends[0]})", file=sys.stderr, flush=True)
+        return {"missing": ends[0]}
     return json.loads(result.read_text())
 
 
@@ -82,7 +85,10 @@ def stability(one: dict[str, set[str]], two: dict[str, set[str]]) -> float:
 def half_stability(name: str, parts: list[Path], k: int, seed: int, python: str) -> float:
     """Return the stability of a method's groups between the folders of :func:`halves`."""
     genes = (parts[0] / "genes.txt").read_text().split()
-    one, two = (groups_of(genes, run(name, part, k, seed, python)["group"]) for part in parts)
+    results = [run(name, part, k, seed, python) for part in parts]
+    if any("missing" in result for result in results):
+        return float("nan")
+    one, two = (groups_of(genes, result["group"]) for result in results)
     return stability(one, two)
 
 

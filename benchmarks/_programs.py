@@ -149,7 +149,7 @@ def main() -> None:
     try:
         __import__(PACKAGES[name])
     except ImportError:
-        (folder / f"{name}.json").write_text(json.dumps({"missing": True}))
+        (folder / f"{name}.json").write_text(json.dumps({"missing": f"{PACKAGES[name]} is not installed"}))
         return
     begin = time.process_time()
     group, lists, scores = METHODS[name](folder, k, seed)

@@ -5,7 +5,7 @@ genes, whose counts are sums), `negative` genes (a fifth of every module is repr
 (three are coupled in one study only) and, of the simulator's shapes, `within-types`. Every method gets the
 same quality-controlled cells and the same genes, panscape its defaults, runs in a process of its own, and
 again on two halves of the cells. A peer that is not installed is left out: `--python hdwgcna=PATH` names
-another interpreter (`pip install py-hdwgcna`).
+another interpreter (packages py-hdwgcna and dynamicTreeCut).
 
 Printed per method: modules found (one to one, Jaccard index of genes at least .5), recall and precision of
 planted pairs of genes (of panscape also over entries of activity only), fraction of genes with a place,
@@ -200,12 +200,13 @@ def measure(name: str, folder: Path, parts: list[Path], truth, activity, coupled
 def means(rows: list[dict]) -> list[dict]:
     """Return the means over seeds of every shape and method; least AUROC: the least."""
     table = pd.DataFrame(rows)
-    table = table[table.get("missing", pd.Series(dtype=bool)).reindex(table.index).isna()]
-    numbers = [name for name in COLUMNS if name in table and name not in ("shape", "method")]
-    grouped = table.groupby(["shape", "method"], sort=False)[numbers]
-    done = grouped.mean().astype(float)
+    if "missing" in table:
+        table = table[table["missing"].isna()]
+    keys = ["shape", "method"]
+    numbers = [name for name in COLUMNS if name in table and name not in keys]
+    done = table.groupby(keys, sort=False)[numbers].mean().astype(float)
     if "least_auroc" in done:
-        done["least_auroc"] = grouped["least_auroc"].min()
+        done["least_auroc"] = table.groupby(keys, sort=False)["least_auroc"].min()
     return [
         {"shape": shape, "method": method, **row.dropna().to_dict()}
         for (shape, method), row in done.iterrows()
