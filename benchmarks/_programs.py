@@ -4,7 +4,8 @@
 
 PYTHON is the interpreter that has the method's package: this file imports panscape only for panscape's own
 dictionary. FOLDER has the counts of every study, STUDY.h5ad, and genes.txt, the genes to analyse. It writes
-METHOD.json there: group of every gene ("" for none), the groups whose genes mark types of cells, seconds of
+METHOD.json there: group of every gene ("" for none), of panscape the groups whose genes mark types of cells
+(`identity`) and the placed genes that fall when their group rises (`falls`), seconds of
 processor time of the method itself and peak memory in MB; and METHOD.npz: scores, cells of all studies x
 groups. K is the number of components of the methods that have no choice of their own.
 """
@@ -26,6 +27,7 @@ import numpy as np  # noqa: E402 (after the number of threads is set)
 import pandas as pd  # noqa: E402
 
 WITHIN = " within"  # panscape's second score of an entry
+Groups = tuple[list[str], dict[str, list[str]], pd.DataFrame]  # group of every gene, lists of some, scores
 PACKAGES = {"hdwgcna": "py_hdWGCNA", "nmf": "sklearn", "panscape": "panscape"}
 
 
@@ -38,9 +40,10 @@ def read(folder: Path):
     return anndata.concat(tables, label="study")
 
 
-def panscape(folder: Path, k: int, seed: int) -> tuple[list[str], list[str], pd.DataFrame]:
-    """Return the places of genes in the entries of a dictionary, from cells; k is not used."""
+def panscape(folder: Path, k: int, seed: int) -> Groups:
+    """Return the programme of every gene, from cells; k is not used."""
     from panscape.coscape.api_landscape import estimate_coexpression, find_panclusters
+    from panscape.coscape.dictionary.arms import join_entries, with_programmes
     from panscape.coscape.dictionary.fit_stack import learn_stack, stack_elbow
     from panscape.coscape.dictionary.membership import place_genes, program_table
     from panscape.coscape.dictionary.scores import study_scores
@@ -70,20 +73,22 @@ def panscape(folder: Path, k: int, seed: int) -> tuple[list[str], list[str], pd.
         scored = study_scores(Counts(path), clusters, inside, saved)
         parts.append(scored.membership)
         values.append(np.hstack([scored.total, scored.within]))
-    placed, _ = place_genes(parts, saved.genes, saved.names)
+    placed, membership = place_genes(parts, saved.genes, saved.names)
     known = program_table(parts, placed, saved.names)
-    identity = known.loc[known["kind"] == "identity", "entry"].tolist()
-    group = placed.set_index("gene")["entry"].reindex(genes).fillna("").tolist()
+    lists = {"identity": known.loc[known["kind"] == "identity", "entry"].tolist()}
+    mine = with_programmes(placed, join_entries(placed, membership, known)).set_index("gene")
+    lists["falls"] = mine.index[mine["direction"] == "falls"].tolist()
+    group = mine["programme"].reindex(genes).fillna("").tolist()
     return (
         group,
-        identity,
+        lists,
         pd.DataFrame(
             np.concatenate(values), columns=[*saved.names, *(f"{name}{WITHIN}" for name in saved.names)]
         ),
     )
 
 
-def nmf(folder: Path, k: int, seed: int) -> tuple[list[str], list[str], pd.DataFrame]:
+def nmf(folder: Path, k: int, seed: int) -> Groups:
     """Return the components of log counts: each gene is in the one with the most of its weight."""
     from sklearn.decomposition import NMF
 
@@ -97,10 +102,10 @@ def nmf(folder: Path, k: int, seed: int) -> tuple[list[str], list[str], pd.DataF
     weights = model.components_ / model.components_.sum(axis=0, keepdims=True).clip(1e-12)
     names = [f"component-{at + 1}" for at in range(k)]
     group = [names[at] for at in weights.argmax(axis=0)]
-    return group, [], pd.DataFrame(scores, columns=names)
+    return group, {}, pd.DataFrame(scores, columns=names)
 
 
-def hdwgcna(folder: Path, k: int, seed: int) -> tuple[list[str], list[str], pd.DataFrame]:
+def hdwgcna(folder: Path, k: int, seed: int) -> Groups:
     """Return hdWGCNA's modules of metacells by study, with its harmonised eigengenes; k is not used.
 
     Its defaults, but for modules of at least ten genes (fifty would be larger than the planted ones).
@@ -130,7 +135,7 @@ def hdwgcna(folder: Path, k: int, seed: int) -> tuple[list[str], list[str], pd.D
     name = next(column for column in ("gene_name", "gene") if column in table)
     module = table.set_index(name)["module"].astype(str).reindex(genes).fillna("grey")
     scores = scores.reindex(work.adata.obs_names)
-    return module.where(module != "grey", "").tolist(), [], scores[[c for c in scores if c != "grey"]]
+    return module.where(module != "grey", "").tolist(), {}, scores[[c for c in scores if c != "grey"]]
 
 
 METHODS = {"panscape": panscape, "hdwgcna": hdwgcna, "nmf": nmf}
@@ -144,14 +149,15 @@ def main() -> None:
     try:
         __import__(PACKAGES[name])
     except ImportError:
-        (folder / f"{name}.json").write_text(json.dumps({"missing": True}))
+        (folder / f"{name}.json").write_text(json.dumps({"missing": f"{PACKAGES[name]} is not installed"}))
         return
     begin = time.process_time()
-    group, identity, scores = METHODS[name](folder, k, seed)
+    group, lists, scores = METHODS[name](folder, k, seed)
     spent = time.process_time() - begin
     np.savez_compressed(folder / f"{name}.npz", scores=scores.to_numpy(np.float32), names=list(scores))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    result = {"group": list(map(str, group)), "identity": identity, "cpu_s": spent, "peak_mb": peak}
+    result = {"group": list(map(str, group)), "identity": [], "falls": [], "cpu_s": spent, "peak_mb": peak}
+    result |= lists
     (folder / f"{name}.json").write_text(json.dumps(result))
 
 

@@ -3,20 +3,20 @@
 Planted collections: the demo's system, and four changes of it: `overlapping` modules (five pairs share three
 genes, whose counts are sums), `negative` genes (a fifth of every module is repressed), `one-study` modules
 (three are coupled in one study only) and, of the simulator's shapes, `within-types`. Every method gets the
-same quality-controlled cells and the same genes, runs in a process of its own, and again on two halves of the
-cells. A peer that is not installed is left out: `--python hdwgcna=PATH` names another interpreter.
+same quality-controlled cells and the same genes, panscape its defaults, runs in a process of its own, and
+again on two halves of the cells. A peer that is not installed is left out: `--python hdwgcna=PATH` names
+another interpreter (packages py-hdwgcna and dynamicTreeCut).
 
 Printed per method: modules found (one to one, Jaccard index of genes at least .5), recall and precision of
 planted pairs of genes (of panscape also over entries of activity only), fraction of genes with a place,
 AUROC of scores (upper quarter of the planted activity against the rest, among cells of one study where the
 module is coupled by more than .3; of panscape also of its scores within clusters), stability (mean of the
-best Jaccard index of groups of five or more genes between halves), CPU seconds and memory. The last line
-printed is one JSON object.
+best Jaccard index of groups of five or more genes between halves), CPU seconds and memory, and at the end a
+table of their means over seeds. The last line printed is one JSON object.
 """
 
 import argparse
 import json
-import subprocess
 import sys
 from dataclasses import replace
 from itertools import combinations
@@ -26,12 +26,18 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import pandas as pd
 import yaml
+from _groups import auroc, describe, groups_of, half_stability, halves, jaccard, markdown, run, scores_of
 from _planted import ROOT
 from _programs import WITHIN
 from scipy import sparse
 
 SHAPES = ("demo", "overlapping", "negative", "one-study", "within-types")
 SHARED, COUPLED, CLOSE = 3, 0.3, 0.5
+COLUMNS = {  # of the table: means over seeds
+    "shape": "", "method": "", "modules": ".0f", "groups": ".1f", "found": ".1f", "recall": ".3f",
+    "precision": ".3f", "recall_activity": ".3f", "precision_activity": ".3f", "placed": ".2f",
+    "auroc": ".3f", "least_auroc": ".3f", "stability": ".2f", "cpu_s": ".0f", "peak_mb": ".0f",
+}  # fmt: skip
 
 
 def changed(system, shape: str):
@@ -111,8 +117,7 @@ def draw(shape: str, seed: int, folder: Path) -> tuple[dict[str, set[str]], pd.D
         *(set(table.loc[table["n_cells"] > 0, "gene"]) for table in tables.values())
     )
     genes = [gene for gene in listed.loc[listed["selected"], "gene"] if gene in everywhere]
-    (folder / "genes.txt").write_text("\n".join(genes))
-    (folder / "panclust.json").write_text(json.dumps({"min_cells": chosen["panclust"]["min_cells"]}))
+    describe(folder, genes, "auto")
     truth = {
         name: {merged.get(gene, gene) for gene in members} & set(genes) for name, members in module.items()
     }
@@ -122,47 +127,6 @@ def draw(shape: str, seed: int, folder: Path) -> tuple[dict[str, set[str]], pd.D
         pd.concat([activity[at] for at in order], ignore_index=True),
         np.concatenate([coupled[at] for at in order]),
     )
-
-
-def halves(folder: Path, seed: int) -> list[Path]:
-    """Write two halves of the cells of every study."""
-    import anndata
-
-    parts = [folder / f"half-{at}" for at in range(2)]
-    for part in parts:
-        part.mkdir()
-        for name in ("genes.txt", "panclust.json"):
-            (part / name).write_text((folder / name).read_text())
-        smaller = json.loads((folder / "panclust.json").read_text())
-        (part / "panclust.json").write_text(json.dumps({"min_cells": smaller["min_cells"] // 2}))
-    rng = np.random.default_rng(seed)
-    for path in sorted(folder.glob("*.h5ad")):
-        data = anndata.read_h5ad(path)
-        first = rng.random(data.n_obs) < 0.5
-        for part, rows in zip(parts, (first, ~first), strict=True):
-            data[rows].copy().write_h5ad(part / path.name)
-    return parts
-
-
-def run(name: str, folder: Path, k: int, seed: int, python: str) -> dict:
-    """Run a method on a folder and return what it wrote."""
-    script = Path(__file__).with_name("_programs.py")
-    done = subprocess.run([python, script, name, folder, str(k), str(seed)], capture_output=True, text=True)
-    result = folder / f"{name}.json"
-    if not result.exists():
-        raise RuntimeError(f"{name} failed:\n{done.stderr[-2000:]}")
-    return json.loads(result.read_text())
-
-
-def groups_of(genes: list[str], group: list[str]) -> dict[str, set[str]]:
-    """Return the genes of every group, without "" (no place)."""
-    table = pd.Series(genes).groupby(np.array(group, dtype=object)).agg(set)
-    return {name: members for name, members in table.items() if name}
-
-
-def jaccard(one: set[str], two: set[str]) -> float:
-    """Return the Jaccard index."""
-    return len(one & two) / max(len(one | two), 1)
 
 
 def matched(truth: dict[str, set[str]], groups: dict[str, set[str]]) -> list[tuple[str, str, float]]:
@@ -180,20 +144,11 @@ def pairs(groups) -> set[tuple[str, str]]:
     return {pair for members in groups for pair in combinations(sorted(members), 2)}
 
 
-def auroc(score: np.ndarray, high: np.ndarray) -> float:
-    """Return the probability that a high cell has the larger score."""
-    from scipy.stats import rankdata
-
-    rank, count = rankdata(score), int(high.sum())
-    return float((rank[high].sum() - count * (count + 1) / 2) / (count * (len(high) - count)))
-
-
 def aurocs(
     folder: Path, name: str, found, activity: pd.DataFrame, coupled: np.ndarray, kind: str = ""
 ) -> list:
     """Return the AUROC of every found module in every study where at least 100 cells are coupled."""
-    saved = np.load(folder / f"{name}.npz")
-    scores = pd.DataFrame(saved["scores"], columns=saved["names"])
+    scores = scores_of(folder, name)
     values = []
     modules = [column for column in activity if column != "study"]
     for module, group, _ in found:
@@ -205,17 +160,6 @@ def aurocs(
                     auroc(scores.loc[here, group + kind].to_numpy(), real >= np.quantile(real, 0.75))
                 )
     return values
-
-
-def stability(one: dict[str, set[str]], two: dict[str, set[str]]) -> float:
-    """Return the mean best Jaccard index of groups of at least five genes between two results."""
-    sides = [{k: v for k, v in part.items() if len(v) >= 5} for part in (one, two)]
-    best = [
-        max((jaccard(a, b) for b in y.values()), default=0)
-        for x, y in (sides, sides[::-1])
-        for a in x.values()
-    ]
-    return float(np.mean(best)) if best else 0.0
 
 
 def measure(name: str, folder: Path, parts: list[Path], truth, activity, coupled, options) -> dict:
@@ -249,9 +193,24 @@ def measure(name: str, folder: Path, parts: list[Path], truth, activity, coupled
         values = aurocs(folder, name, found, activity, coupled, WITHIN)
         row |= {"auroc_within": float(np.mean(values)), "least_auroc_within": min(values)}
     if parts:
-        both = [groups_of(genes, run(name, part, k, seed, python)["group"]) for part in parts]
-        row["stability"] = stability(*both)
+        row["stability"] = half_stability(name, parts, k, seed, python)
     return row
+
+
+def means(rows: list[dict]) -> list[dict]:
+    """Return the means over seeds of every shape and method; least AUROC: the least."""
+    table = pd.DataFrame(rows)
+    if "missing" in table:
+        table = table[table["missing"].isna()]
+    keys = ["shape", "method"]
+    numbers = [name for name in COLUMNS if name in table and name not in keys]
+    done = table.groupby(keys, sort=False)[numbers].mean().astype(float)
+    if "least_auroc" in done:
+        done["least_auroc"] = table.groupby(keys, sort=False)["least_auroc"].min()
+    return [
+        {"shape": shape, "method": method, **row.dropna().to_dict()}
+        for (shape, method), row in done.iterrows()
+    ]
 
 
 def main() -> None:
@@ -276,6 +235,7 @@ def main() -> None:
                     row = measure(name, folder, parts, truth, activity, coupled, options)
                     rows.append({"shape": shape, "seed": seed, "method": name, **row})
                     print(rows[-1], flush=True)
+    print(markdown(means(rows), COLUMNS))
     print(json.dumps({"benchmark": "programs_planted", "rows": rows}))
 
 

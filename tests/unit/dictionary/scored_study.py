@@ -40,8 +40,11 @@ def dictionary(genes, known, panclusters, usage, names):
     return SavedDictionary(data)
 
 
-def scored_study(seed, cells=1500, coupled=0.8):
-    """Draw cells of three clusters; 8 of the 12 genes of each module are known to the dictionary."""
+def scored_study(seed, cells=1500, coupled=0.8, repressed=1):
+    """Draw cells of three clusters; 8 of the 12 genes of each module are known to the dictionary.
+
+    Module 0 represses the last genes, of which there are `repressed`.
+    """
     rng = np.random.default_rng(seed)
     module = np.full(GENES, -1)
     module[: MODULES * SIZE] = np.repeat(np.arange(MODULES), SIZE)
@@ -51,7 +54,7 @@ def scored_study(seed, cells=1500, coupled=0.8):
     noise = rng.standard_normal((cells, GENES))
     inside = module >= 0
     log[:, inside] += np.sqrt(coupled) * activity[:, module[inside]] + np.sqrt(1 - coupled) * noise[:, inside]
-    log[:, -1] -= 0.9 * activity[:, 0]  # a gene that module 0 represses
+    log[:, -repressed:] -= 0.9 * activity[:, [0]]
     depth = np.exp(rng.normal(0, 0.5, cells))
     counts = sparse.csr_matrix(rng.poisson(np.exp(log) * depth[:, None]).astype(np.float32))
     genes = np.array([f"G{i:03d}" for i in range(GENES)], dtype=object)

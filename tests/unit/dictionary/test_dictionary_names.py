@@ -84,6 +84,25 @@ def test_the_report_shows_programmes_with_and_without_names(tmp_path, name):
     assert len(tables) == 1 and "0.12" in programs.methods(results)[0]
 
 
+def test_the_report_says_which_entries_are_part_of_a_programme(tmp_path):
+    genes = {"gene": ["A", "B", "C"], "entry": ["entry-01", "entry-01", "entry-02"], "confidence": 0.9}
+    write_tsv(pd.DataFrame(genes).assign(kme=0.4, second=""), tmp_path / "programs/genes.tsv")
+    rows = pd.DataFrame({"entry": ["entry-01", "entry-02"], "kind": "activity", "top_genes": ["A, B", "C"]})
+    rows = rows.assign(programme="entry-01", arm=["", "falls"], joined_kme=[None, -0.3])
+    write_tsv(rows, tmp_path / "programs/programs.tsv")
+    results = Results.of(tmp_path, [tmp_path / "programs"], {"dictionary": {"min_kme": 0.12}})
+    said = programs.sentences(results)[1]
+    assert said.startswith("1 entry is part of the programme of another: the genes of 1 fall")
+    shown = next(block for block in programs.blocks(results) if isinstance(block, Table))
+    header = list(shown.header)
+    assert [row[header.index("part of")] for row in shown.rows] == ["–", "01 A, B"]
+    assert [row[header.index("with it")] for row in shown.rows] == ["–", "falls"]
+    rows = rows.assign(programme=rows["entry"], arm="", joined_kme=None)
+    write_tsv(rows, tmp_path / "programs/programs.tsv")
+    shown = next(block for block in programs.blocks(results) if isinstance(block, Table))
+    assert "part of" not in shown.header and len(programs.sentences(results)) == 1
+
+
 def test_entries_without_programmes_are_titled_by_marker_genes(tmp_path):
     markers = pd.DataFrame({"entry": "entry-01", "gene": list("DCBA"), "marker_edges": [1, 9, 5, 7]})
     write_tsv(markers, tmp_path / "dictionary/marker_genes.tsv")

@@ -78,17 +78,18 @@ def plot_hubs(table: pd.DataFrame, models: Sequence[str]) -> Figure:
 
 
 def _draw_volcano(ax: Axes, part: pd.DataFrame, *, left: bool, bottom: bool) -> None:
+    from panscape.plot.volcano import evidence, frame
+
     x = part["relative"].clip(-RANGE, RANGE)
-    y = -np.log10(part["pvalue"].clip(lower=1e-300))
+    y = pd.Series(evidence(part["pvalue"]), part.index)
     _scatter(ax, part["call"], x, y)
-    ax.axvline(0, color="#d0d0d0", linewidth=0.6, zorder=0)
     bound = 1.15 * float(np.nanmax(np.abs(x), initial=0.1))
-    top = float(np.nanmax(y, initial=1.0))
-    ax.set(xlim=(-bound, bound), ylim=(-0.03 * top, 1.25 * top))
+    ax.set_xlim(-bound, bound)
+    frame(ax, y.to_numpy(), room=1.25)
     named = part[part["call"] == "connectivity"].sort_values("pvalue", kind="stable").head(LABELS)
     _name(ax, named["gene"], x[named.index], y[named.index])
     if left:
-        ax.set_ylabel("−log10 p")
+        ax.set_ylabel("−log₁₀ p")
     if bottom:
         ax.set_xlabel("relative change")
 

@@ -126,7 +126,8 @@ def plot_volcano(programs: pd.DataFrame, changes: pd.DataFrame) -> Figure:
     changes
         column, measure, entry, kind, rho, pvalue, fdr.
     """
-    from panscape.plot.style import DOUBLE, INK, empty_figure, new_figure, plain_text, style
+    from panscape.plot.style import DOUBLE, empty_figure, new_figure, plain_text, style
+    from panscape.plot.volcano import evidence, frame
 
     rows = list(changes.fillna({"kind": ""}).groupby(["column", "kind"], sort=False))
     if not rows:
@@ -139,15 +140,12 @@ def plot_volcano(programs: pd.DataFrame, changes: pd.DataFrame) -> Figure:
             trait = column if kind in ("", "number") else f"{column}: {kind}"
             for ax, measure in zip(line, measures, strict=True):
                 part = table[table["measure"] == measure]
-                height = -np.log10(np.maximum(part["pvalue"].to_numpy(dtype=float), 1e-300))
-                points = np.stack([part["rho"].to_numpy(dtype=float), height], axis=1)
+                points = np.stack([part["rho"].to_numpy(dtype=float), evidence(part["pvalue"])], axis=1)
                 sure = part["fdr"].to_numpy(dtype=float) < FDR
                 ax.scatter(*points.T, s=14, c=np.where(sure, BLUE, GREY), linewidths=0)
-                ax.axvline(0, color=INK, linewidth=0.5, zorder=0)
                 ax.set(xlim=(-1.3, 1.3), xticks=(-1, -0.5, 0, 0.5, 1), xlabel="rank correlation")
                 ax.set_title(f"{plain_text(trait)}: {measure}")
-                top = max(float(-np.log10(max(table["pvalue"].min(), 1e-300))), 1.0)
-                ax.set_ylim(-0.05 * top, 1.1 * top)
+                top = frame(ax, evidence(table["pvalue"]))
                 _name(ax, points, sure, part["entry"].to_numpy(), top)
             line[0].set_ylabel("−log₁₀ p (blue: FDR below .05)")
     return fig

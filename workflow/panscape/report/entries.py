@@ -8,7 +8,7 @@ from panscape.plot.names import entry_labels
 from panscape.report.results import Results
 
 PROGRAMS, MARKERS = "programs/programs.tsv", "dictionary/marker_genes.tsv"
-COLUMNS = ("entry", "second")
+COLUMNS = ("entry", "second", "programme")
 
 
 def titles(results: Results) -> dict[str, str]:

@@ -25,15 +25,18 @@ REFERENCES = (
     "kotliar2019cnmf",
     "mcinnes2018umap",
 )
-_TEXT = dict.fromkeys(
-    ("entry", "gene", "kind", "top_genes", "second", "column", "measure", "name", "library"), str
-)
+_WORDS = "entry gene kind top_genes second programme direction arm column measure name library"
+_TEXT = dict.fromkeys(_WORDS.split(), str)
+_JOINED = ["programme", "arm", "joined_kme"]
 _TITLES = {
     "between": "variance between clusters",
     "n_cells": "effective cells",
     "n_placed": "placed genes",
     "n_negative": "of these negative",
     "top_genes": "top genes",
+    "programme": "part of",
+    "arm": "with it",
+    "joined_kme": "kME with it",
     "name": "best gene set",
     "name_overlap": "genes of the set",
     "name_fdr": "FDR of the set",
@@ -57,7 +60,21 @@ def sentences(results: Results) -> list[str]:
         f"{count(len(placed))} of {plural(len(genes), 'gene')} have a place in an entry; "
         f"{identity} of {plural(len(programs), 'entry', 'entries')} follow the identity of cells rather than "
         "activity within clusters.",
+        *_joined_sentences(programs),
         *_change_sentences(results),
+    ]
+
+
+def _joined_sentences(programs: pd.DataFrame) -> list[str]:
+    if "arm" not in programs:  # of an earlier version
+        return []
+    joined = programs[programs["arm"].isin(["rises", "falls"])]
+    if joined.empty:
+        return []
+    falling, verb = int((joined["arm"] == "falls").sum()), "is" if len(joined) == 1 else "are"
+    return [
+        f"{plural(len(joined), 'entry', 'entries')} {verb} part of the programme of another: the genes of "
+        f"{falling} fall when it rises, those of {len(joined) - falling} rise with it."
     ]
 
 
@@ -85,6 +102,10 @@ def blocks(results: Results) -> list[Block]:
     shown = programs.drop(columns=[name for name in programs if programs[name].isna().all()])
     if "name" not in shown:
         shown = shown.drop(columns="name_overlap", errors="ignore")
+    if not _joined_sentences(programs):
+        shown = shown.drop(columns=_JOINED, errors="ignore")
+    elif "programme" in shown:
+        shown = shown.assign(programme=shown["programme"].where(shown["programme"] != shown["entry"]))
     sure = float((placed["confidence"] >= 0.95).mean()) if len(placed) else float("nan")
     least = results.settings("dictionary").get("min_kme")
     text = (
@@ -94,7 +115,8 @@ def blocks(results: Results) -> list[Block]:
         "kME, without its own part in the score; within clusters for activity, over all cells for identity), "
         f"if the correlation is at least {least}. {percent(sure)} of the placed genes fit their "
         "entry better than any other with a confidence of .95. Entries whose scores vary mostly between "
-        "clusters are programmes of identity: their genes go together since clusters mix kinds of cells."
+        "clusters are programmes of identity: their genes go together since clusters mix kinds of cells. An "
+        "entry whose genes all follow or oppose the score of a larger one is part of its programme."
     )
     return [
         Heading("Programmes"),
@@ -143,7 +165,9 @@ def methods(results: Results) -> list[str]:
         "corrected for the slope on log depth within clusters. Genes were placed by the correlation with "
         "scores over cells (within clusters unless the entry's scores vary mostly between clusters), each "
         "gene's own part left out (absolute correlation at least "
-        f"{results.settings('dictionary').get('min_kme')}, FDR at most .01).",
+        f"{results.settings('dictionary').get('min_kme')}, FDR at most .01). Entries of activity whose genes "
+        "were correlated with a larger entry's score at two fifths of the strength as with their own, in "
+        "either direction, were joined with it.",
         *_change_methods(results),
     ]
 
