@@ -175,6 +175,8 @@ def last_tag() -> str | None:
 def row(name: str, case: Case, base: int, other: Path | None, told: list[str]) -> dict[str, Any]:
     """Measure a stage at all sizes."""
     result: dict[str, Any] = {"stage": name, "plain_way": case.what, "size": base * SCALES[1]}
+    for version in filter(None, (ROOT, other)):  # machine code is compiled once per installation
+        measure(version, case, base, USUAL)
     full = measure(ROOT, case, base * SCALES[1], USUAL, compare=True)
     if isinstance(full, str):
         told.append(f"{name}: {full}")
