@@ -37,7 +37,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--density", type=float, default=0.1, help="share of counts that are not zero")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--against", nargs="+", choices=["plain", "brisc"], default=["plain"])
+    parser.add_argument("--against", nargs="*", choices=["plain", "brisc"], default=["plain"])
     parser.add_argument("--brisc", default=sys.executable, help="interpreter of an environment with brisc")
     parser.add_argument("--side", choices=list(SIDES), help="run one side (the script calls itself)")
     parser.add_argument("--counts", type=Path, help="the file for --side")

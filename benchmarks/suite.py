@@ -23,6 +23,7 @@ import sys
 import tarfile
 import tempfile
 from dataclasses import dataclass, replace
+from functools import cache
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -36,14 +37,17 @@ class Case:
     """A benchmark: its script and options, and where its result has the seconds.
 
     `brisc` cases are given --brisc, and are not run for the other version. `cells` and `genes` are the names
-    of the options of size; `ours` and `plain` the path of the seconds in the JSON object; `peer` the module
-    that the plain way needs, `what` what it is.
+    of the options of size; `ours`, `plain` and `peak` the paths of the seconds and megabytes in the JSON
+    object; `peer` the module that the plain way needs, `what` what it is. `compare` are the options with
+    which the plain way runs too, `alone` those without it, for the sizes that only show the growth.
     """
 
     script: str
-    options: tuple[str, ...]
+    compare: tuple[str, ...]
     ours: str
     plain: str = ""
+    alone: tuple[str, ...] | None = None
+    peak: str = ""
     peer: str = ""
     what: str = ""
     cells: str = "--cells"
@@ -51,54 +55,58 @@ class Case:
     brisc: bool = False
 
 
+PANCLUST = {"ours": "ours.cpu_s", "peak": "ours.peak_mb", "alone": ("--against",)}
+CORRELATIONS = {"compare": ("--baseline-every", "4"), "alone": ("--baseline-every", "0")}
 CASES = {
     "panclust": Case(
-        "panclust_speed.py", (), "ours.cpu_s", "plain.cpu_s", "scanpy", "scanpy, igraph per resolution"
+        "panclust_speed.py",
+        (),
+        plain="plain.cpu_s",
+        peer="scanpy",
+        what="scanpy, igraph per resolution",
+        **PANCLUST,
     ),
     "panclust beside brisc": Case(
         "panclust_speed.py",
         ("--against", "brisc"),
-        "ours.cpu_s",
-        "brisc.cpu_s",
+        plain="brisc.cpu_s",
         what="brisc, last levels only",
         brisc=True,
+        **PANCLUST,
     ),
     "correlations, Pearson": Case(
         "coexpression_speed.py",
-        ("--baseline-every", "4"),
-        "pearson.cpu_s",
-        "pearson.plain_cpu_s",
-        "",
-        "numpy",
+        ours="pearson.cpu_s",
+        plain="pearson.plain_cpu_s",
+        what="numpy",
+        **CORRELATIONS,
     ),
     "correlations, Spearman": Case(
         "coexpression_speed.py",
-        ("--baseline-every", "4"),
-        "spearman.cpu_s",
-        "spearman.plain_cpu_s",
-        "",
-        "scipy",
+        ours="spearman.cpu_s",
+        plain="spearman.plain_cpu_s",
+        what="scipy",
+        **CORRELATIONS,
     ),
     "dictionary": Case(
         "dictionary_speed.py",
         ("--panclusters", "300", "--iterations", "20"),
         "cpu_s",
         "cpu_s_scikit_learn",
-        "sklearn",
-        "scikit-learn's dictionary",
+        peer="sklearn",
+        what="scikit-learn's dictionary",
         cells="--pairs",
         genes="",
     ),
     "metacells": Case(
-        "metacells_scale.py", (), "cpu_s", "kmeans_cpu_s", "", "k-means of the metacells", genes=""
+        "metacells_scale.py", (), "cpu_s", "kmeans_cpu_s", what="k-means of the metacells", genes=""
     ),
     "siVAE, epoch": Case(
         "sivae_speed.py",
         ("--steps", "12", "--plain-steps", "3"),
         "ours.epoch_seconds",
         "other.epoch_seconds",
-        "",
-        "the model as its equations read",
+        what="the model as its equations read",
     ),
     "COEM, epoch": Case("coem_training.py", ("--peaks", "10000", "--epochs", "1"), "seconds_per_epoch"),
 }
@@ -116,17 +124,24 @@ def value(result: dict[str, Any], path: str) -> float:
     return float(result)  # type: ignore[arg-type]
 
 
-def run(root: Path, case: Case, cells: int, genes: int) -> dict[str, Any] | str:
-    """Return what a benchmark of a version prints, or why it printed nothing."""
-    sizes = [case.cells, str(cells), *([case.genes, str(genes)] if case.genes else [])]
-    command = [sys.executable, str(root / "benchmarks" / case.script), *case.options, *sizes]
-    threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-    done = subprocess.run(
-        command, capture_output=True, text=True, env={**os.environ, **threads}, cwd=root, check=False
-    )
+@cache
+def run(root: Path, script: str, options: tuple[str, ...]) -> dict[str, Any] | str:
+    """Return what a benchmark of a version prints, or why it printed nothing; each command runs once."""
+    command = [sys.executable, str(root / "benchmarks" / script), *options]
+    names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
+    environment = {**os.environ, **dict.fromkeys(names, "1")}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=root, check=False)
     if done.returncode:
         return (done.stderr.strip().splitlines() or ["no message"])[-1]
     return json.loads(done.stdout.splitlines()[-1])
+
+
+def measure(root: Path, case: Case, cells: int, genes: int, *, compare: bool = False) -> dict[str, Any] | str:
+    """Run a benchmark at a size, beside the plain way if `compare`."""
+    sizes = (case.cells, str(cells), *((case.genes, str(genes)) if case.genes else ()))
+    both = compare or case.alone is None
+    options = case.compare if both or case.alone is None else case.alone
+    return run(root, case.script, (*sizes, *options))
 
 
 def slope(seconds: dict[int, float]) -> float:
@@ -159,35 +174,41 @@ def last_tag() -> str | None:
 
 def row(name: str, case: Case, base: int, other: Path | None, told: list[str]) -> dict[str, Any]:
     """Measure a stage at all sizes."""
-    by_cells: dict[int, float] = {}
-    result: dict[str, Any] = {"stage": name, "plain_way": case.what}
-    for scale in SCALES:
-        found = run(ROOT, case, base * scale, USUAL)
-        if isinstance(found, str):
-            told.append(f"{name} at {base * scale}: {found}")
-            break
-        by_cells[base * scale] = value(found, case.ours)
-        if scale == SCALES[1]:
-            result |= {"size": base * scale, "cpu_s": value(found, case.ours)}
-            if case.plain:
-                result["plain_cpu_s"] = value(found, case.plain)
-    if len(by_cells) == len(SCALES):
-        result["slope_cells"] = slope(by_cells)
-    by_genes = {}
-    for genes in GENES if case.genes else ():
-        found = run(ROOT, case, base * SCALES[1], genes)
-        if isinstance(found, str):
-            told.append(f"{name} with {genes} genes: {found}")
-            break
-        by_genes[genes] = value(found, case.ours)
-    if len(by_genes) == len(GENES):
-        result["slope_genes"] = slope(by_genes)
-    if other is not None and "cpu_s" in result and not case.brisc:
-        found = run(other, case, base * SCALES[1], USUAL)
+    result: dict[str, Any] = {"stage": name, "plain_way": case.what, "size": base * SCALES[1]}
+    for version in filter(None, (ROOT, other)):  # machine code is compiled once per installation
+        measure(version, case, base, USUAL)
+    full = measure(ROOT, case, base * SCALES[1], USUAL, compare=True)
+    if isinstance(full, str):
+        told.append(f"{name}: {full}")
+        return result
+    result["cpu_s"] = value(full, case.ours)
+    if case.plain:
+        result["plain_cpu_s"] = value(full, case.plain)
+    if other is not None and not case.brisc:  # next in time, so that the load of the machine is the same
+        found = measure(other, case, base * SCALES[1], USUAL, compare=True)
         if isinstance(found, str):
             told.append(f"{name}, other version: {found}")
         else:
             result["other_cpu_s"] = value(found, case.ours)
+    grown = [("cells", {base * scale: (base * scale, USUAL) for scale in SCALES})]
+    if case.genes:
+        grown.append(("genes", {genes: (base * SCALES[1], genes) for genes in GENES}))
+    for what, sizes in grown:
+        seconds, peaks = {}, {}
+        for size, given in sizes.items():
+            middle = given == (base * SCALES[1], USUAL)
+            found = full if middle else measure(ROOT, case, *given)
+            if isinstance(found, str):
+                told.append(f"{name}, {size} {what}: {found}")
+                break
+            seconds[size] = value(found, case.ours)
+            if case.peak:
+                peaks[size] = value(found, case.peak)
+        result[f"by_{what}"] = seconds
+        if peaks:
+            result[f"peak_by_{what}"] = peaks
+        if len(seconds) == len(sizes):
+            result[f"slope_{what}"] = slope(seconds)
     print(result, file=sys.stderr, flush=True)
     return result
 
@@ -195,12 +216,16 @@ def row(name: str, case: Case, base: int, other: Path | None, told: list[str]) -
 def table(rows: list[dict[str, Any]]) -> str:
     """Return the results as Markdown."""
     lines = [
-        "| stage | size | CPU s | other version | ratio | plain way | CPU s | ratio | slope | in genes |",
-        "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |",
+        "| stage | size | CPU s | other version | ratio | plain way | CPU s | ratio | CPU s at all sizes "
+        "| slope | with genes | slope |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
 
     def shown(value: float | None, form: str = ".2f") -> str:
         return "" if value is None else format(value, form)
+
+    def grown(seconds: dict[int, float] | None) -> str:
+        return ", ".join(shown(one) for one in (seconds or {}).values())
 
     for one in rows:
         ours, other, plain = one.get("cpu_s"), one.get("other_cpu_s"), one.get("plain_cpu_s")
@@ -208,7 +233,8 @@ def table(rows: list[dict[str, Any]]) -> str:
             one["stage"], shown(one.get("size"), "d"), shown(ours), shown(other),
             shown(other / ours if other and ours else None), one["plain_way"], shown(plain),
             shown(plain / ours if plain and ours else None),
-            shown(one.get("slope_cells")), shown(one.get("slope_genes")),
+            grown(one.get("by_cells")), shown(one.get("slope_cells")),
+            grown(one.get("by_genes")), shown(one.get("slope_genes")),
         ]  # fmt: skip
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)
@@ -238,7 +264,8 @@ def main() -> None:
                 told.append(f"{name}: left out, no --brisc")
                 continue
             if case.brisc:
-                case = replace(case, options=(*case.options, "--brisc", str(Path(given.brisc).absolute())))
+                brisc = ("--brisc", str(Path(given.brisc).absolute()))
+                case = replace(case, compare=(*case.compare, *brisc))
             rows.append(row(name, case, given.cells, other, told))
     print(table(rows))
     print("\n" + "\n".join(f"- {line}" for line in told))

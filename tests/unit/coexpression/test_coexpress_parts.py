@@ -8,6 +8,7 @@ from hypothesis.extra import numpy as arrays
 from scipy import sparse, stats
 
 from panscape.coscape.coexpression.correlation import correlate_pairs, shrink_correlations
+from panscape.coscape.coexpression.pair_rows import Passes
 from panscape.coscape.coexpression.settings import CoexpressionSettings
 from panscape.stats import sparse_ranks as ranks_module
 from panscape.stats.gram import Moments, Plan, moments
@@ -24,16 +25,18 @@ from panscape.stats.sparse_ranks import tied_ranks
 )
 def test_ranks_are_scipys_up_to_a_shift(values):
     result = tied_ranks(sparse.csr_matrix(values)).toarray()
+    np.testing.assert_array_equal(tied_ranks(sparse.csr_matrix(values), compiled=True).toarray(), result)
     truth = stats.rankdata(values, axis=0)
     shift = truth - result
     assert np.array_equal(shift, np.broadcast_to(shift[:1], shift.shape))  # exactly: multiples of 1/2
     assert (result[values == 0] == 0).all()
 
 
-def test_ranks_in_narrow_blocks(monkeypatch):
+@pytest.mark.parametrize("compiled", [False, True])
+def test_ranks_in_narrow_blocks(monkeypatch, compiled):
     monkeypatch.setattr(ranks_module, "BLOCK_VALUES", 50)
     values = np.random.default_rng(0).poisson(0.8, (100, 30)).astype(np.float32)
-    result = tied_ranks(sparse.csr_matrix(values)).toarray()
+    result = tied_ranks(sparse.csr_matrix(values), compiled=compiled).toarray()
     shift = stats.rankdata(values, axis=0) - result
     assert np.array_equal(shift, np.broadcast_to(shift[:1], shift.shape))
 
@@ -170,3 +173,37 @@ def test_posterior_removes_what_is_noise_only():
 def test_settings_out_of_range(wrong):
     with pytest.raises(ValueError, match=next(iter(wrong))):
         CoexpressionSettings(**wrong)
+
+
+@pytest.mark.parametrize("rough", [False, True])
+@pytest.mark.parametrize("n_sparse", [0, 9, 20])
+def test_compiled_loops_of_many_values_change_no_sum(rough, n_sparse):
+    counts = np.random.default_rng(3).poisson(0.7, (50, 20)).astype(np.float32)
+    blocks = [sparse.csr_matrix(part) for part in (counts[:31], counts[31:31], counts[31:])]
+    few, many = (
+        moments(blocks, Plan(np.arange(20), n_sparse, large=large), rough=rough) for large in (False, True)
+    )
+    assert few.n == many.n == 50
+    for name in ("total", "detected"):
+        np.testing.assert_array_equal(getattr(few, name), getattr(many, name))
+    np.testing.assert_array_equal(np.triu(few.products), np.triu(many.products))
+    np.testing.assert_array_equal(np.triu(many.products), np.triu(counts.T @ counts))
+
+
+def test_pairs_near_a_cutoff_are_those_of_numpy():
+    rng = np.random.default_rng(1)
+    values = rng.normal(size=(80, 150)) @ rng.normal(size=(150, 150)) / 40 + rng.normal(size=150)
+    total, mean = values.sum(axis=0), values.mean(axis=0)
+    scale = 1 / np.sqrt((values**2).sum(axis=0) - total * mean)
+    scale[[4, 90]] = 0
+    r = np.corrcoef(values.T)
+    r[[4, 90]] = r[:, [4, 90]] = 0
+    np.fill_diagonal(r, 0)
+    for passes in (Passes(), Passes.of_work(1, 1, loaded=True)):
+        near = np.zeros(150, dtype=bool)
+        near[77] = True
+        passes.flag(values.T @ values, total, mean, scale, 0.42, near)
+        truth = (np.abs(r) >= 0.42).any(axis=1)
+        truth[77] = True
+        assert 20 < truth.sum() < 140
+        np.testing.assert_array_equal(near, truth)

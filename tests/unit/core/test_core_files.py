@@ -76,3 +76,14 @@ def test_h5ad_files_appear_whole_and_are_reproducible(tmp_path, compression):
     with pytest.raises(Exception, match="note"):
         files.write_h5ad(table, path, compression=compression)
     assert path.read_bytes() == first and [one.name for one in path.parent.iterdir()] == ["table.h5ad"]
+
+
+def test_quickly_compressed_matrices_are_the_same(tmp_path):
+    matrix = sparse.random(40, 30, 0.2, format="csr", dtype=np.float32, random_state=0)
+    for quick in (False, True):
+        files.write_csr(matrix, tmp_path / f"{quick}.npz", quick=quick)
+        result = files.read_csr(tmp_path / f"{quick}.npz")
+        assert result.dtype == matrix.dtype and result.shape == matrix.shape
+        np.testing.assert_array_equal(result.toarray(), matrix.toarray())
+    files.write_csr(matrix, tmp_path / "again.npz", quick=True)
+    assert (tmp_path / "again.npz").read_bytes() == (tmp_path / "True.npz").read_bytes()

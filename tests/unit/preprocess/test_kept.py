@@ -2,7 +2,10 @@
 
 import numpy as np
 import pandas as pd
+import pytest
+from scipy import stats
 
+from panscape.preprocess import kept as kept_module
 from panscape.preprocess.kept import describe, kept_table
 
 LINES = [f"line{at:02d}" for at in range(16)]
@@ -86,3 +89,28 @@ def test_chance_is_called_uneven_as_rarely_as_the_level_says():
     for values in pvalues.values():
         assert np.mean(np.array(values) < 0.05) <= 0.1  # at most 12 of 120 where 6 are expected (p = .02)
         assert 0.35 < np.mean(values) < 0.65
+
+
+@pytest.mark.parametrize("groups", [2, 5])
+@pytest.mark.parametrize("seed", [0, 1])
+def test_fractions_are_compared_as_scipy_does(groups, seed):
+    rng = np.random.default_rng(seed)
+    cells = rng.integers(30, 200, groups)
+    number = rng.binomial(cells, 0.7)
+    table = pd.DataFrame({"cells": cells, "fraction": number / cells})
+    truth = stats.chi2_contingency(np.array([number, cells - number])).pvalue
+    np.testing.assert_allclose(kept_module._differ(table), truth, rtol=1e-10)
+    none = pd.DataFrame({"cells": cells, "fraction": np.ones(groups)})
+    assert kept_module._differ(none) == 1
+
+
+@pytest.mark.parametrize("n_chosen", [3, 8, 9, 200])
+@pytest.mark.parametrize("ties", [False, True])
+def test_cells_are_compared_as_scipy_does(n_chosen, ties):
+    rng = np.random.default_rng(n_chosen)
+    values = rng.normal(size=400)
+    values[:n_chosen] += 0.3
+    values = np.round(values, 1) if ties else values
+    chosen = np.arange(400) < n_chosen
+    truth = stats.mannwhitneyu(values[chosen], values[~chosen]).pvalue
+    np.testing.assert_allclose(kept_module._rank_sum(values, chosen), truth, rtol=1e-10)

@@ -149,16 +149,19 @@ class CountsWriter:
         The file to write. Use a scratch path (:func:`panscape.data.files.atomic`) and rename.
     n_genes
         Number of columns of every block.
+    compressed
+        Whether to compress the values: False for a file that is read once or twice and then removed.
     """
 
-    def __init__(self, path: str | Path, n_genes: int):
+    def __init__(self, path: str | Path, n_genes: int, *, compressed: bool = True):
         self._file = h5py.File(path, "w")
         self._n_genes = n_genes
         self._indptr = [np.zeros(1, dtype=np.int64)]
         self._file.attrs.update({"encoding-type": "anndata", "encoding-version": "0.1.0"})
         group = self._file.create_group("X")
         group.attrs.update({"encoding-type": "csr_matrix", "encoding-version": "0.1.0"})
-        options = {"maxshape": (None,), "chunks": (1 << 18,), "compression": "lzf"}
+        compression = "lzf" if compressed else None
+        options = {"maxshape": (None,), "chunks": (1 << 18,), "compression": compression}
         self._data = group.create_dataset("data", shape=(0,), dtype=np.float32, **options)
         self._indices = group.create_dataset("indices", shape=(0,), dtype=np.int32, **options)
 

@@ -81,7 +81,7 @@ def qc(
     with atomic(path) as scratch:
         spool = scratch.with_name(scratch.name + SPOOL)
         try:
-            with CountsWriter(spool, len(names)) as writer:
+            with CountsWriter(spool, len(names), compressed=False) as writer:
                 blocks = _counts_only(blocks, f"study '{study}', counts", logged)
                 cells, written = _measure(blocks, keep, weights, settings, writer, onto)
                 cells.index = obs.index
@@ -151,9 +151,9 @@ def _moments(spool: Path, left: np.ndarray) -> np.ndarray:
     source = Counts(spool)
     moments = np.zeros((3, source.shape[1]))
     for block in _kept(source, left):
-        data = block.data.astype(np.float64)
+        genes, data = block.indices.astype(np.intp), block.data.astype(np.float64)
         for row, weights in enumerate((None, data, data * data)):
-            moments[row] += np.bincount(block.indices, weights, minlength=moments.shape[1])
+            moments[row] += np.bincount(genes, weights, minlength=moments.shape[1])
     return moments
 
 
