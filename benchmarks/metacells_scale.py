@@ -58,9 +58,10 @@ def main() -> None:
     k = round(options.cells / 75)
     group_cells(z[:1000], 13)  # imports
     start = time.process_time()
-    indices, distances = partitioned_neighbors(z, 14, seed=options.seed)
+    found = partitioned_neighbors(z, 14, seed=options.seed)
     neighbours = time.process_time() - start
-    graph = affinities(indices, distances)
+    graph = affinities(*found)
+    del found
     outcome = group_graph(graph, z, k, seed=options.seed)
     total = time.process_time() - start
     result = {

@@ -34,6 +34,7 @@ def affinities(indices: np.ndarray, distances: np.ndarray) -> sparse.csr_matrix:
     weight = np.exp(-(distances.ravel() ** 2) / (width[rows] * width[indices.ravel()]))
     weight = np.maximum(np.round(weight * 2.0**40), 1) / 2.0**40
     arcs = sparse.csr_matrix((weight, (rows, indices.ravel())), shape=(n, n))
+    del rows, weight
     arcs.setdiag(0)
     arcs.eliminate_zeros()
     union = arcs.maximum(arcs.T).tocsr()

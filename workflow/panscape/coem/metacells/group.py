@@ -182,10 +182,11 @@ def group_cells(
     4
     """
     settings = GroupSettings.of(settings)
-    indices, distances = neighbors(
-        z, settings.n_neighbors, exact_below=settings.exact_below, seed=seed, threads=threads
+    # the neighbours are not kept beside the graph
+    graph = affinities(
+        *neighbors(z, settings.n_neighbors, exact_below=settings.exact_below, seed=seed, threads=threads)
     )
-    return group_graph(affinities(indices, distances), z, k, settings, seed=seed)
+    return group_graph(graph, z, k, settings, seed=seed)
 
 
 def group_graph(
