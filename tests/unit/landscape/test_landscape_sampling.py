@@ -6,11 +6,13 @@ import pytest
 from landscape_cases import nested
 from scipy import sparse
 
+from panscape.coscape.landscape import sampling as module
 from panscape.coscape.landscape.disjoint import disjoint_clusters, disjoint_groups
-from panscape.coscape.landscape.sampling import sampled_cells
+from panscape.coscape.landscape.sampling import Sampling, sampled_cells
 from panscape.coscape.landscape.units import choose_units
 from panscape.errors import UserError
 from panscape.stats.means import cluster_means, group_means, whole_multiples
+from panscape.stats.random_tables import random_tables
 
 AGES = np.repeat([8.0, 9.2, 9.2, 12.0], 3)
 
@@ -143,3 +145,47 @@ def test_copies_of_clusters_are_no_new_leaves():
     twice = drawn.rows(np.repeat(np.arange(31), 2))
     assert twice.leaves.tolist() == list(range(0, 32, 2))
     np.testing.assert_array_equal(twice.ages(), np.repeat(drawn.ages(), 2))
+
+
+@pytest.mark.parametrize("within", [False, True])
+def test_permuted_ages_of_many_cells_are_random_tables(monkeypatch, within):
+    rng = np.random.default_rng(5)
+    studies = np.repeat([0, 1], [500, 300])
+    ages = rng.choice([1.0, 2.0, 10.0], 800) + studies
+    label = rng.integers(4, size=800) + 4 * studies
+    rows = [label == value for value in range(8)] + [(label == 0) | (label == 1), studies == 1]
+    members = sparse.csr_matrix(np.array(rows, dtype=float))
+    whole, scale = whole_multiples(ages, 800)
+    sampling = Sampling(
+        members, np.r_[np.repeat([0, 1], 4), 0, 1], np.arange(800), whole, scale, studies,
+        np.arange(800), studies, np.arange(8), (),
+    )  # fmt: skip
+    slow = np.concatenate(list(sampling.shuffled(4000, np.random.default_rng(0), within=within)))
+    monkeypatch.setattr(module, "TABLE_ENTRY", 0)
+    quick = np.concatenate(list(sampling.shuffled(4000, np.random.default_rng(1), within=within)))
+    assert slow.shape == quick.shape == (4000, 10)
+    if within:  # the ages of a study stay in it
+        np.testing.assert_array_equal(quick[:, 9], slow[:, 9])
+    kept = slice(0, 9)
+    error = slow[:, kept].std(axis=0) / np.sqrt(4000)
+    assert (np.abs(slow[:, kept].mean(axis=0) - quick[:, kept].mean(axis=0)) < 6 * error).all()
+    np.testing.assert_allclose(np.cov(quick[:, kept].T), np.cov(slow[:, kept].T), atol=0.12 * slow.var())
+    np.testing.assert_allclose(
+        np.quantile(quick[:, 8], [0.1, 0.9]), np.quantile(slow[:, 8], [0.1, 0.9]), rtol=0.01
+    )
+
+
+def test_random_tables_have_the_sums_and_the_chances_of_permutations():
+    rows, columns = np.array([3, 0, 2, 1]), np.array([2, 4])
+    tables = random_tables(rows, columns, 20_000, np.random.default_rng(0))
+    assert (tables.sum(axis=2) == rows).all() and (tables.sum(axis=1) == columns).all() and tables.min() == 0
+    rng, labels = np.random.default_rng(1), np.repeat([0, 1], columns)
+    group = np.repeat(np.arange(4), rows)
+    permuted = np.zeros_like(tables)
+    for draw in permuted:
+        np.add.at(draw, (group, rng.permutation(labels)), 1)
+    one, other = (np.unique(which[:, :, 0], axis=0, return_counts=True) for which in (tables, permuted))
+    np.testing.assert_array_equal(one[0], other[0])
+    assert (np.abs(one[1] - other[1]) < 6 * np.sqrt(one[1] + other[1])).all()
+    with pytest.raises(ValueError, match="rows have 6 members, columns 7"):
+        random_tables(rows, np.array([2, 5]), 1, rng)

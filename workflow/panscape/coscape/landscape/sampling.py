@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import product
-from math import exp, prod
+from math import prod
 
 import numpy as np
 from scipy import sparse
-from scipy.special import gammaln
 
+from panscape.coscape.landscape.arrangements import arrangements, every_order, stacked
 from panscape.coscape.landscape.combine import Study
 from panscape.coscape.landscape.disjoint import disjoint_clusters, disjoint_groups
 from panscape.coscape.landscape.units import AUTO, CELL, STUDY, Units, choose_units, describe_units
 from panscape.stats.means import divided, whole_multiples
+from panscape.stats.random_tables import random_tables
 
 AT_ONCE = 5_000_000  # number of ages per block of draws
+TABLE_ENTRY = 20  # permuted ages that take the time of one drawn entry of a table
 MANY = 1e15  # maximum number of arrangements that is counted exactly
 
 
@@ -88,7 +89,7 @@ class Sampling:
             Permute ages within studies; None permutes over all units of all studies.
         """
         groups = [self.unit_age] if within is None else [self.unit_age[self.unit_study == s] for s in within]
-        return prod(min(_arrangements(ages), MANY) for ages in groups)
+        return prod(min(arrangements(ages), MANY) for ages in groups)
 
     def shuffled(
         self, number: int, rng: np.random.Generator, *, within: bool = False
@@ -115,9 +116,25 @@ class Sampling:
         if within:
             groups = [np.flatnonzero(self.unit_study == study) for study in studies]
         if self.arrangements(studies if within else None) <= number:
-            yield from self._means(_chunks(_every(self.unit_age, groups)))
+            yield from self._means(stacked(every_order(self.unit_age, groups)))
+            return
+        number_known, kinds, kind = self._kinds()
+        ages = np.unique(self.unit_age)
+        if kinds.shape[1] * len(ages) * TABLE_ENTRY < len(self.unit_age):
+            total = self._tabled(number, groups, kind, ages, rng)
+            yield self._divided(kinds @ total.T, number_known)
             return
         yield from self._means(self._dealt(number, groups, rng))
+
+    def _tabled(self, number: int, groups, kind: np.ndarray, ages: np.ndarray, rng) -> np.ndarray:
+        """Return the sums of permuted ages over units of each kind, (number, n_kinds), by random tables."""
+        total = np.zeros((number, int(kind.max(initial=-1)) + 1))
+        for group in groups:
+            rows = np.bincount(kind[group], minlength=total.shape[1])
+            columns = np.bincount(np.searchsorted(ages, self.unit_age[group]), minlength=len(ages))
+            used = np.flatnonzero(rows)
+            total[:, used] += random_tables(rows[used], columns, number, rng) @ ages
+        return total
 
     def _dealt(self, number: int, groups, rng: np.random.Generator) -> Iterator[np.ndarray]:
         step = max(AT_ONCE // max(len(self.unit_age), 1), 1)
@@ -129,15 +146,21 @@ class Sampling:
 
     def _means(self, draws: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
         """Convert (draws, n_units) ages to (draws, n_clusters) means."""
+        number, kinds, kind = self._kinds()
+        gathered = sparse.csr_matrix(_one_hot(kind, kinds.shape[1]).T)
+        for ages in draws:
+            yield self._divided(kinds @ (gathered @ np.ascontiguousarray(ages.T)), number)
+
+    def _kinds(self) -> tuple[np.ndarray, sparse.csr_matrix, np.ndarray]:
+        """Return the cells of known age of each cluster, those by kind of unit, and the kind of each unit."""
         known = np.flatnonzero(self.unit >= 0)
         assigned = _one_hot(self.unit[known], len(self.unit_age))
         counts = sparse.csr_matrix(self.members[:, known] @ assigned)
-        number = np.asarray(counts.sum(axis=1)).ravel()
-        kinds, kind = _distinct_columns(counts)
-        gathered = sparse.csr_matrix(_one_hot(kind, kinds.shape[1]).T)
-        for ages in draws:
-            total = kinds @ (gathered @ np.ascontiguousarray(ages.T))
-            yield divided(total, np.broadcast_to(number[:, None], total.shape), self.scale).T
+        return np.asarray(counts.sum(axis=1)).ravel(), *_distinct_columns(counts)
+
+    def _divided(self, total: np.ndarray, number: np.ndarray) -> np.ndarray:
+        """Return (draws, n_clusters) means from (n_clusters, draws) sums."""
+        return divided(total, np.broadcast_to(number[:, None], total.shape), self.scale).T
 
     def resampled(self, number: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         """Resample blocks with replacement within studies and recompute mean ages.
@@ -248,43 +271,3 @@ def _distinct_columns(matrix: sparse.csr_matrix) -> tuple[sparse.csr_matrix, np.
     hashes = np.stack([turned @ key for key in keys], axis=1)
     _, first, kind = np.unique(hashes, axis=0, return_index=True, return_inverse=True)
     return matrix[:, first], kind.reshape(-1)
-
-
-def _arrangements(ages: np.ndarray) -> float:
-    """Return the number of distinct orders of ages, n! / (product of the factorials of their numbers)."""
-    counts = np.unique(ages, return_counts=True)[1]
-    logarithm = float(gammaln(len(ages) + 1) - gammaln(counts + 1).sum())
-    if logarithm > 600:
-        return float("inf")
-    return float(round(exp(logarithm))) if logarithm < 30 else exp(logarithm)
-
-
-def _every(ages: np.ndarray, groups: Sequence[np.ndarray]) -> Iterator[np.ndarray]:
-    """Yield every distinct assignment of the ages of each group to its positions."""
-    for parts in product(*(list(_orders(sorted(ages[group].tolist()))) for group in groups)):
-        drawn = np.array(ages, dtype=np.float64)
-        for group, part in zip(groups, parts, strict=True):
-            drawn[group] = part
-        yield drawn
-
-
-def _orders(values: list[float]) -> Iterator[list[float]]:
-    """Yield the distinct orders of sorted values."""
-    if not values:
-        yield []
-        return
-    for place, value in enumerate(values):
-        if place == 0 or value != values[place - 1]:
-            for rest in _orders(values[:place] + values[place + 1 :]):
-                yield [value, *rest]
-
-
-def _chunks(draws: Iterator[np.ndarray], size: int = 1000) -> Iterator[np.ndarray]:
-    block: list[np.ndarray] = []
-    for draw in draws:
-        block.append(draw)
-        if len(block) == size:
-            yield np.stack(block)
-            block = []
-    if block:
-        yield np.stack(block)
