@@ -3,8 +3,10 @@
     python benchmarks/metacells_homogeneity.py --counts pancreas.h5ad --label cell_type --seeds 0 1 2
 
 Real groupings are spectral ones of 20 to 120 cells per metacell and k-means, on 30 principal components.
-Merged ones are pairs of spectral metacells of different labels, at random or the nearest. Without --counts,
-three simulated studies of one system are used. A metacell is pure if 95 % of its cells have its most frequent
+Merged ones are pairs of spectral metacells of different labels, at random or the nearest. With --shares,
+that part of each pure spectral metacell is replaced by cells of the nearest metacell of another label, or
+of a random one: how many are dubious, and the AUC against the pure ones. Without --counts, three simulated
+studies of one system are used. A metacell is pure if 95 % of its cells have its most frequent
 label and impure under 80 %. Rows: AUC of heterogeneity for impure metacells among the real ones, for random
 and merged ones against pure real ones; fraction dubious of each kind. The last line is one JSON object.
 """
@@ -103,12 +105,46 @@ def _merged(
     return result
 
 
-def scored(counts: sparse.csr_matrix, kind: np.ndarray, seed: int) -> tuple[pd.DataFrame, float]:
+def mixed(z: np.ndarray, kind: np.ndarray, share: float, near: bool, seed: int) -> np.ndarray:
+    """Return pure metacells of 50 cells with a share of cells from one of another label; -1 elsewhere."""
+    rng = np.random.default_rng([seed, round(1000 * share), near])
+    label = group_cells(z, max(len(kind) // 50, 4), seed=seed).label
+    k = int(label.max()) + 1
+    mode = np.array([pd.Series(kind[label == m]).mode()[0] for m in range(k)])
+    centre = np.stack([z[label == m].mean(axis=0) for m in range(k)])
+    pure = purity(label, kind) >= PURE
+    result, free = np.full(len(label), -1), np.ones(len(label), dtype=bool)
+    for a in rng.permutation(np.flatnonzero(pure)):
+        others = np.flatnonzero(pure & (mode != mode[a]))
+        if not len(others):
+            continue
+        apart = ((centre[others] - centre[a]) ** 2).sum(axis=1) if near else rng.random(len(others))
+        mine = np.flatnonzero((label == a) & free)
+        theirs = np.flatnonzero((label == others[apart.argmin()]) & free)
+        foreign = round(share * len(mine))
+        if len(mine) < SMALLEST or len(theirs) < foreign or not foreign:
+            continue
+        cells = np.concatenate([rng.permutation(mine)[foreign:], rng.permutation(theirs)[:foreign]])
+        result[cells], free[cells] = a, False
+    return np.where(result < 0, -1, np.unique(result, return_inverse=True)[1] - (result < 0).any())
+
+
+def scored(
+    counts: sparse.csr_matrix, kind: np.ndarray, seed: int, shares: list[float]
+) -> tuple[pd.DataFrame, float]:
     """Return family, purity, heterogeneity and dubious of all metacells, and CPU seconds of the scores."""
-    groups = groupings(pca(counts, 30), kind, seed)
+    z = pca(counts, 30)
+    groups = groupings(z, kind, seed)
+    for share in shares:
+        groups += [
+            (f"{which} {share:g}", mixed(z, kind, share, which == "nearest", seed))
+            for which in ("nearest", "other")
+        ]
     start = time.process_time()
     axes, tables = state_axes(counts, seed=seed), []
     for family, label in groups:
+        if label.max() < 1:
+            continue
         used = np.where(label < 0, label.max() + 1, label)
         table = homogeneity(axes, used, seed=seed).iloc[: int(label.max()) + 1]
         known = label >= 0
@@ -117,7 +153,7 @@ def scored(counts: sparse.csr_matrix, kind: np.ndarray, seed: int) -> tuple[pd.D
     return every[every["n_cells"] >= SMALLEST], time.process_time() - start
 
 
-def summary(table: pd.DataFrame) -> dict[str, float]:
+def summary(table: pd.DataFrame, shares: list[float]) -> dict[str, float]:
     """Return the AUCs and the fractions of dubious metacells."""
     real = table[table["family"] == "real"]
     pure, impure = real[real["purity"] >= PURE], real[real["purity"] < IMPURE]
@@ -136,6 +172,12 @@ def summary(table: pd.DataFrame) -> dict[str, float]:
         "within": table[table["family"] == "within"],
     }.items():
         row[f"dubious {name}"] = float(part["dubious"].mean())
+    for name in (f"{which} {share:g}" for share in shares for which in ("nearest", "other")):
+        part = table[table["family"] == name]
+        row |= {f"n {name}": len(part), f"AUC {name}": _auc(part, pure)}
+        row[f"dubious {name}"] = float(part["dubious"].mean())
+    # of the real ones that are impure: what share is not of the commonest label
+    row["foreign share of impure (median)"] = float(1 - impure["purity"].median())
     return {**row, "limit": float(table["limit"].iloc[0])}
 
 
@@ -153,11 +195,14 @@ def main() -> None:
     parser.add_argument("--counts", help="h5ad file of raw counts")
     parser.add_argument("--label", default="cell_type", help="column of obs")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument(
+        "--shares", type=float, nargs="*", default=[], help="parts replaced in pure metacells"
+    )
     options = parser.parse_args()
     rows = []
     for seed in options.seeds:
-        table, cpu = scored(*given(options.counts, options.label, seed), seed)
-        rows.append({**summary(table), "cpu_s": cpu})
+        table, cpu = scored(*given(options.counts, options.label, seed), seed, options.shares)
+        rows.append({**summary(table, options.shares), "cpu_s": cpu})
     wide = pd.DataFrame(rows, index=pd.Index(options.seeds, name="seed")).T
     wide["mean"] = wide.mean(axis=1)
     print(wide.round(3).to_string())

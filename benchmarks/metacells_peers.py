@@ -3,11 +3,11 @@
     python benchmarks/metacells_peers.py --simulated platforms --k 16 48 --python seacells=.../bin/python
     python benchmarks/metacells_peers.py --rna cells.h5ad --label cell_type --batch donor --cells 1200 --k 16
 
-Peers need environments of their own (`pip install SEACells`, `metaq-sc`, `metacells`), named by --python
-(seacells, metaq, metacell2); without, this interpreter is tried. A peer that is not there is left out and
-said so. SEACells gets the linear embedding that the linear methods are grouped on; MetaQ and MetaCell-2
-choose genes themselves. MetaCell-2 is asked for a mean size, so its number of metacells differs; cells
-that it leaves out have no purity. Printed by method and number of metacells: fraction of cells with the
+Peers need environments of their own (`pip install SEACells`, `metaq-sc "pandas<3"`, `metacells`), named by
+--python (seacells, metaq, metacell2); without, this interpreter is tried. A peer that is not there is left
+out and said so. SEACells gets the linear embedding that the linear methods are grouped on; MetaQ and
+MetaCell-2 choose genes themselves. MetaCell-2 is asked for a mean size, so its number of metacells differs;
+cells that it leaves out have no purity. Printed by method and number of metacells: fraction of cells with the
 label of their metacell (purity) and with the batch of their metacell, spread of the state, heterogeneity,
 links and their AUC against other chromosomes (where there are peaks), processor seconds without imports
 and reading (of SEACells without the linear embedding) and peak memory of the process in MB. The last line
@@ -171,6 +171,8 @@ def main() -> None:
         )
         for k in options.k:
             rows += run(sample, truth, k, seed, pythons, options.methods)
+    if not rows:
+        parser.exit(1, "no method ran\n")
     means = pd.DataFrame(rows).drop(columns="seed").groupby(["k", "method"], sort=False).mean().round(3)
     print(means.to_string())
     flat = means.reset_index().to_dict("records")

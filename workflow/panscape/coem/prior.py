@@ -141,5 +141,6 @@ class Prior(nn.Module):
 
     def _with_component(self, mean: Tensor, log_variance: Tensor, weights: Tensor) -> Tensor:
         """Return KL(q(z) q(c) || p(z, c)), q(c) = `weights` (cells x centroids)."""
-        choice = torch.special.xlogy(weights, weights) - weights * self.logits.log_softmax(0)
+        # the logarithm of a weight that is 0 has no finite gradient
+        choice = weights * (weights.clamp(min=1e-30).log() - self.logits.log_softmax(0))
         return (weights * self._from_each(mean, log_variance) + choice).sum(1)

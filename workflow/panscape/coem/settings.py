@@ -82,19 +82,19 @@ class CoemSettings(FromMapping):
 
     encoder: str = "mlp"
     decoder: str = "linear"
-    n_latent: int = 16
+    n_latent: int = 30
     n_hidden: int = 64
-    n_projection: int = 20
+    n_projection: int = 30
     prior: str = "mixture"
     n_centroids: int = 10
     rna_likelihood: str = "nb"
     atac_likelihood: str = "auto"
     rna_weight: float = 1.0
     atac_weight: float = 1.0
-    n_epochs: int = 15
-    min_steps: int = 900
+    n_epochs: int = 10
+    min_steps: int = 600
     batch_size: int = 64
-    learning_rate: float = 2e-3
+    learning_rate: float = 4e-3
     anneal: bool = True
     warmup_fraction: float = 0.3
     thinning: float = 0.5
