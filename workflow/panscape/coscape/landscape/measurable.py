@@ -37,6 +37,7 @@ def common_pair_distances(
 
     count = vectors.shape[0]
     # expected cells are products of number and fraction; genes are rows, so that a pair's values are adjacent
+    assert data.detection is not None  # asked for by `min_expected`
     fraction = np.ascontiguousarray(data.detection.T, dtype=np.float64)
     number = data.clusters["n_cells"].to_numpy(dtype=np.float64) * fraction
     inner, norm = np.zeros((2, count, count)).transpose(0, 2, 1)
