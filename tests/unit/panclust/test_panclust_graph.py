@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from panscape.graph import communities
+from panscape.graph import neighbors as module
 from panscape.graph.communities import partition_levels, partitions, to_igraph
 from panscape.graph.louvain import MIN_GAIN, adjacency, louvain_levels, modularity
 from panscape.graph.louvain_kernel import move_nodes
@@ -53,8 +54,20 @@ def test_same_neighbours_for_any_threads():
     assert np.array_equal(one[0], two[0])
 
 
+@pytest.mark.parametrize("recall", [0.9, 0.99])
+def test_neighbours_by_partition_have_the_recall_asked_for(recall):
+    scores = points(4000, 8)
+    first, _ = neighbors(scores, 9, exact_below=0, recall=recall, seed=3)
+    second, _ = neighbors(scores, 9, exact_below=0, recall=recall, descent=True, seed=3, threads=2)
+    assert np.array_equal(first, second)  # few points are compared: no descent
+    truth, _ = neighbors(scores, 9)
+    found = np.mean([len(np.intersect1d(a, b)) for a, b in zip(first, truth, strict=True)]) / 9
+    assert recall - 0.03 < found <= 1
+
+
 @pytest.mark.slow
-def test_approximate_neighbours_are_mostly_right_and_repeatable():
+def test_approximate_neighbours_are_mostly_right_and_repeatable(monkeypatch):
+    monkeypatch.setattr(module, "MOST_COMPARED", 0)  # as if there were millions of points
     scores = points(4000, 8)
     first, _ = neighbors(scores, 9, exact_below=0, descent=True, seed=3)
     second, _ = neighbors(scores, 9, exact_below=0, descent=True, seed=3, threads=2)

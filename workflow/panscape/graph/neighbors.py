@@ -1,4 +1,4 @@
-"""Nearest neighbours of cells: exact below 50,000 cells; by partition of the cells or by descent beyond."""
+"""Nearest neighbours of cells: exact below 50,000 cells; by partition of the cells, or by descent, beyond."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ PARTS = 0.8  # parts per square root of the number of points
 RECALL = 0.995  # diffusion components depend on few neighbours between parts: at 0.98 they shift by a tenth
 SAMPLED = 60  # points per part, for k-means
 QUERY_BLOCK = 512
+MOST_COMPARED = 150_000  # points in the time of one point's descent
 
 
 def neighbors(
@@ -24,6 +25,7 @@ def neighbors(
     n_neighbors: int,
     *,
     exact_below: int = EXACT_BELOW,
+    recall: float = RECALL,
     descent: bool = False,
     seed: int = 0,
     threads: int = 1,
@@ -39,9 +41,11 @@ def neighbors(
     exact_below
         Below this number of points the search is exact (:func:`panscape.graph.knn.nearest_points`), otherwise
         nearly exact (:func:`partitioned_neighbors`).
+    recall
+        Fraction of the neighbours that the search by partition finds.
     descent
-        Whether :func:`approximate_neighbors` replaces it. It is compiled first (26 s of CPU time), but
-        scales better where points have no structure.
+        Whether :func:`approximate_neighbors` replaces it where each point would be compared with too many
+        others, as in millions of points without structure. It is compiled first (26 s of CPU time).
     seed
         Seed of the approximate search.
     threads
@@ -67,9 +71,15 @@ def neighbors(
     n_neighbors = min(n_neighbors, len(points) - 1)
     if len(points) < exact_below:
         return nearest_points(points, n_neighbors, threads=threads)
-    if descent:
+    most = MOST_COMPARED if descent else np.inf
+    try:
+        return partitioned_neighbors(points, n_neighbors, recall=recall, most=most, seed=seed)
+    except _TooMany:
         return approximate_neighbors(points, n_neighbors, seed=seed, threads=threads)
-    return partitioned_neighbors(points, n_neighbors, seed=seed)
+
+
+class _TooMany(Exception):
+    """Each point would be compared with too many others."""
 
 
 def approximate_neighbors(
@@ -118,12 +128,17 @@ def approximate_neighbors(
 
 
 def partitioned_neighbors(
-    points: np.ndarray, n_neighbors: int, *, seed: int = 0
+    points: np.ndarray,
+    n_neighbors: int,
+    *,
+    recall: float = RECALL,
+    most: float = np.inf,
+    seed: int = 0,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Find nearly exact nearest neighbours of every point by Euclidean distance.
 
     Points are partitioned by k-means into about 0.8 times the square root of their number; the neighbours of
-    a point are sought in the parts nearest to its own, as many as hold 99.5 % of those of 500 points. Where
+    a point are sought in the parts nearest to its own, as many as hold most of those of 500 points. Where
     these are few, the operations grow with the power 1.5 of the number of points.
 
     Parameters
@@ -132,6 +147,10 @@ def partitioned_neighbors(
         (n, d), finite.
     n_neighbors
         Neighbours per point, excluding the point itself, below n.
+    recall
+        Fraction of the neighbours of these 500 points that has to be found.
+    most
+        Largest number of points that each may be compared with, on average; for :func:`neighbors`.
     seed
         Seed of the partition.
 
@@ -156,7 +175,9 @@ def partitioned_neighbors(
         indices = np.empty((count, n_neighbors), dtype=np.int64)
         distances = np.empty((count, n_neighbors), dtype=points.dtype)
         rank = _ranks(centres)
-        probes = _probes(points, part, rank, n_neighbors, rng)
+        probes = _probes(points, part, rank, n_neighbors, recall, rng)
+        if probes / len(centres) * count > most:
+            raise _TooMany
         for number in np.flatnonzero(sizes):
             nearest = np.argsort(rank[number])
             # more parts where these have too few points
@@ -176,13 +197,18 @@ def _ranks(centres: np.ndarray) -> np.ndarray:
 
 
 def _probes(
-    points: np.ndarray, part: np.ndarray, rank: np.ndarray, n_neighbors: int, rng: np.random.Generator
+    points: np.ndarray,
+    part: np.ndarray,
+    rank: np.ndarray,
+    n_neighbors: int,
+    wanted: float,
+    rng: np.random.Generator,
 ) -> int:
     """Return the number of parts in which the wanted fraction of the neighbours of some points lies."""
     rows = rng.choice(len(points), min(RECALL_QUERIES, len(points)), replace=False)
     truth, _ = nearest_points(points, n_neighbors, queries=points[rows], itself=rows)
     needed = np.sort(rank[part[rows][:, None], part[truth]].ravel())
-    probes = int(needed[max(int(np.ceil(RECALL * len(needed))) - 1, 0)]) + 1
+    probes = int(needed[max(int(np.ceil(wanted * len(needed))) - 1, 0)]) + 1
     recall = float((needed < probes).mean())
     logger.info("partitioned neighbours: %d of %d parts searched, recall %.3f", probes, len(rank), recall)
     return probes

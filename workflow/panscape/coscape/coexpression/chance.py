@@ -281,7 +281,7 @@ def _passing(dense: np.ndarray, eta: float, shrink) -> int:
     varies = length > 1e-6 * np.sqrt(len(dense))
     dense = dense[:, varies] / length[varies].astype(np.float32)
     r = dense.T @ dense
-    r = r[np.triu_indices(len(r), 1)] if len(r) < 4000 else r[np.triu(np.ones(r.shape, dtype=bool), 1)]
     if shrink is not None:
         r = shrink(r, len(dense))
-    return int((np.abs(r) >= eta).sum())
+    strong = np.abs(r) >= eta
+    return int(strong.sum() - np.diagonal(strong).sum()) // 2

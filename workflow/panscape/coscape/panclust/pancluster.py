@@ -28,6 +28,7 @@ from panscape.seeds import derive, stream
 from panscape.stats.pca import blockwise_scores
 
 MIN_CELLS = 3
+RECALL = 0.98  # of the neighbours in studies too large for an exact search; communities hardly depend on it
 
 
 def pancluster(
@@ -137,6 +138,7 @@ def _take_communities(
         inner,
         chosen.n_neighbors,
         exact_below=chosen.exact_below,
+        recall=RECALL,
         descent=True,
         seed=search,
         threads=threads,
