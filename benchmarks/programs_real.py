@@ -5,7 +5,7 @@
 `islets` are those of four people, `worm` the amphid neurons of the embryo in seven batches, `worm-one` the
 same as one study; DATA has their files and, in `gmt/`, the gene sets. Every method gets the same cells and
 genes, panscape its defaults, and runs in a process of its own, and again on two halves of the cells; NMF gets
-as many components as panscape finds entries. A peer that is not installed is left out: `--python hdwgcna=PATH`
+as many components as panscape finds entries. A peer that is not installed is left out; `--python METHOD=PATH`
 names another interpreter (packages py-hdwgcna and dynamicTreeCut).
 
 Printed per method: groups of at least five genes; `enriched`, the share of them with a gene set at a false
