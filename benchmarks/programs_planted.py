@@ -60,7 +60,9 @@ def of_study(system, shape: str, number: int):
     return replace(system, modules=modules)
 
 
-def draw(shape: str, seed: int, folder: Path) -> tuple[dict[str, set[str]], pd.DataFrame, list]:
+def draw(
+    shape: str, seed: int, folder: Path, min_cells: int | str = "auto"
+) -> tuple[dict[str, set[str]], pd.DataFrame, list]:
     """Write the filtered counts of every study and genes.txt; return modules, activities and couplings."""
     import anndata
 
@@ -117,7 +119,7 @@ def draw(shape: str, seed: int, folder: Path) -> tuple[dict[str, set[str]], pd.D
         *(set(table.loc[table["n_cells"] > 0, "gene"]) for table in tables.values())
     )
     genes = [gene for gene in listed.loc[listed["selected"], "gene"] if gene in everywhere]
-    describe(folder, genes, "auto")
+    describe(folder, genes, min_cells)
     truth = {
         name: {merged.get(gene, gene) for gene in members} & set(genes) for name, members in module.items()
     }
@@ -220,6 +222,10 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[71, 72, 73])
     parser.add_argument("--methods", nargs="+", default=["panscape", "hdwgcna", "nmf"])
     parser.add_argument("--python", nargs="*", default=[], help="METHOD=PATH of an interpreter")
+    parser.add_argument(
+        "--min-cells", type=lambda text: text if text == "auto" else int(text), default="auto",
+        help="smallest pancluster, auto or a number of cells",
+    )  # fmt: skip
     parser.add_argument("--no-halves", action="store_true", help="without the two halves of the cells")
     args = parser.parse_args()
     pythons = dict(item.split("=", 1) for item in args.python)
@@ -228,7 +234,7 @@ def main() -> None:
         for seed in args.seeds:
             with TemporaryDirectory() as scratch:
                 folder = Path(scratch)
-                truth, activity, coupled = draw(shape, seed, folder)
+                truth, activity, coupled = draw(shape, seed, folder, args.min_cells)
                 parts = [] if args.no_halves else halves(folder, seed)
                 for name in args.methods:
                     options = (len(truth), seed, pythons.get(name, sys.executable))
