@@ -8,11 +8,10 @@ from sklearn.linear_model import LogisticRegression
 from unicoord_cells import LABELS, QUICK, atlas
 
 from panscape.errors import UserError
-from panscape.unicoord import align, confidence
+from panscape.unicoord import align
 from panscape.unicoord.apply import annotate_studies
 from panscape.unicoord.calibrate import calibration_error, doubted, softmax
 from panscape.unicoord.cells import Cells
-from panscape.unicoord.confidence import Nonconformity, calibrate
 from panscape.unicoord.estimator import UniCoord
 from panscape.unicoord.head import fit_heads, linear_map, weigh_heads
 from panscape.unicoord.labels import LabelInfo, Layout
@@ -186,36 +185,6 @@ def test_types_that_the_model_has_not_seen_are_unknown_also_in_a_new_batch():
     assert unknown[hidden].mean() > 0.8 > 0.2 > unknown[~hidden].mean()
 
 
-def test_a_scattered_rare_class_gets_its_own_threshold():
-    rng = np.random.default_rng(2)
-    code = np.r_[np.zeros(600, int), np.ones(80, int)]
-    scale = np.where(code == 0, 1.0, 3.0)[:, None]
-
-    def drawn():
-        x = np.zeros((680, 6)) + 20 * code[:, None]
-        return x + scale * rng.normal(size=x.shape)
-
-    train, held, new = drawn(), drawn(), drawn()
-    layout = Layout((LabelInfo("type", "discrete", ("a", "b")),))
-    targets = Targets(np.zeros((680, 0), np.float32), code[:, None])
-    votes = np.eye(2)[code] * 0.8 + 0.1
-    zero = np.zeros((680, 2))
-    learned = calibrate(layout, (train, targets), (held, votes, zero, targets), 0.05)
-    nonconformity = learned.nonconformity["type"]
-    unknown = nonconformity.judged(*nonconformity.raw(new))[1]
-    level = np.quantile(nonconformity.reference, 0.95)
-    one = Nonconformity(
-        nonconformity.centres, nonconformity.whiten, nonconformity.reference, np.full(2, level)
-    )
-    pooled = one.judged(*one.raw(new))[1]
-    assert unknown[code == 1].mean() < 0.6 * pooled[code == 1].mean()
-    assert unknown[code == 0].mean() < 0.1 and unknown[code == 1].mean() < 0.35
-    far = np.full((5, 6), 200.0)
-    raw, nearest = nonconformity.raw(far)
-    assert nonconformity.judged(raw, nearest)[1].all()
-    assert nonconformity.judged(raw - 100.0, nearest)[1].sum() == 0
-
-
 def test_models_without_linear_votes_predict_by_the_networks(fitted, tmp_path):
     _, cells = fitted
     model = UniCoord(QUICK, linear_head=False).fit(cells, labels=LABELS)
@@ -243,19 +212,6 @@ def test_a_study_that_the_model_was_trained_on_is_refused_whatever_it_is_called(
     assert len(annotate_studies(model, Cells([new]))[0]) == 300
     model.card.pop("studies")  # a model of an earlier version
     assert len(annotate_studies(model, Cells([cells]))[0]) == 300
-
-
-def test_values_are_judged_by_the_classes_of_the_first_label_estimated_once(monkeypatch):
-    rng = np.random.default_rng(0)
-    layout = Layout((LabelInfo("age", "continuous"), LabelInfo("dose", "continuous"), TYPES))
-    targets = Targets(rng.random((120, 2)).astype(np.float32), rng.integers(3, size=(120, 1)))
-    x, votes = rng.normal(size=(120, 4)), np.full((120, layout.width), 1 / 3)
-    estimated, whole = [], confidence._classes
-    monkeypatch.setattr(confidence, "_classes", lambda *given: (estimated.append(1), whole(*given))[1])
-    made = calibrate(layout, (x, targets), (x, votes, np.zeros_like(votes), targets), 0.05)
-    assert len(estimated) == 1 + confidence._FOLDS
-    for name in ("age", "dose"):
-        np.testing.assert_array_equal(made.nonconformity[name].centres, made.nonconformity["type"].centres)
 
 
 def shifted_classifiers(shift, seed=0, n=4000):

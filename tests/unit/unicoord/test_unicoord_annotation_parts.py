@@ -34,11 +34,17 @@ def test_a_scattered_batch_is_measured_by_its_own_scatter_if_it_has_fifty_cells(
     model = model_of(type=Nonconformity(np.zeros((1, 5)), np.eye(5)[None], np.sort(known), level))
     batch, usual = 6 * rng.normal(size=(cells, 5)), rng.normal(size=(200, 5))
     groups = np.r_[np.zeros(cells, int), np.ones(200, int)]
-    score, unknown = annotate._unknown(model, TYPES, np.vstack([batch, usual]), groups)
+
+    def encoded(features):
+        return SimpleNamespace(
+            features=features, votes=np.full((len(features), LAYOUT.width), 1 / 3), linear=None
+        )
+
+    score, unknown = annotate._unknown(model, TYPES, encoded(np.vstack([batch, usual])), groups)
     assert (unknown[:cells].mean() < 0.2) == measured and (unknown[:cells].mean() > 0.8) != measured
     assert unknown[cells:].mean() < 0.1 and ((score >= 0) & (score <= 1)).all()
-    assert annotate._unknown(model, TYPES, batch, None)[1].mean() > 0.8
-    score, unknown = annotate._unknown(model, AGE, batch, groups[:cells])
+    assert annotate._unknown(model, TYPES, encoded(batch), None)[1].mean() > 0.8
+    score, unknown = annotate._unknown(model, AGE, encoded(batch), groups[:cells])
     assert np.isnan(score).all() and not unknown.any()
 
 

@@ -47,7 +47,7 @@ def annotation(
     parts = []
     for label in model.labels:
         seen = aligned.get(label.name, encoded)
-        score, unknown = _unknown(model, label, seen.features, None if batch is None else groups)
+        score, unknown = _unknown(model, label, seen, None if batch is None else groups)
         share = _share(model, label, encoded, aligned.get(label.name), groups)
         parts.append(_predicted(model, label, seen, share, score, unknown, cells.obs.index))
     return pd.DataFrame({name: np.concatenate([part[name] for part in parts]) for name in parts[0]})
@@ -63,7 +63,7 @@ def _groups(cells: Cells, batch: str | None) -> np.ndarray:
 
 
 def _unknown(
-    model: CoordinateSystem, label: LabelInfo, features: np.ndarray, groups: np.ndarray | None
+    model: CoordinateSystem, label: LabelInfo, seen: Encoded, groups: np.ndarray | None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the unknown score of cells (n,), and whether they are unknown.
 
@@ -72,8 +72,11 @@ def _unknown(
     """
     nonconformity = model.confidence.nonconformity.get(label.name)
     if nonconformity is None:
-        return np.full(len(features), np.nan), np.zeros(len(features), bool)
-    raw, nearest = nonconformity.raw(features)
+        return np.full(len(seen.features), np.nan), np.zeros(len(seen.features), bool)
+    share = None
+    if label.discrete:
+        share = model.confidence.probability(model.layout, label, seen.votes, seen.linear)
+    raw, nearest = nonconformity.raw(seen.features, share)
     if groups is not None and len(nonconformity.reference):
         usual = np.quantile(nonconformity.reference, _QUANTILE)
         for at in np.unique(groups):

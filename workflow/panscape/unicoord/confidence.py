@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -27,12 +27,14 @@ _COVERAGE = 0.9  # coverage of the prediction intervals
 _RIDGE = 1e-3  # fraction of the mean variance added to the covariance, which keeps it invertible
 _SHRINK = 200.0  # cells of the pooled covariance in that of a class
 _SHRINK_LIMIT = 50.0  # cells of the pooled threshold in that of a class
+_CONSTANT = 1e-9  # standard deviations of scores that do not vary but for rounding
+_LEAST_DOUBT = 1e-4  # probabilities closer to 1 are equal
 _FOLDS = 5  # training cells are measured by classes that were estimated without them
 
 
 @dataclass(frozen=True)
 class Nonconformity:
-    """Nonconformity of cells to the classes of a label: the distance to the nearest class.
+    """Nonconformity of cells to the classes of a label: distance to the nearest class, and doubt about it.
 
     Attributes
     ----------
@@ -44,20 +46,36 @@ class Nonconformity:
         Sorted scores of validation cells.
     thresholds
         (K,) scores above which a cell whose nearest class it is is called unknown.
+    weights
+        (2,) factors of the logarithms of the distance and of the doubt in the score.
     """
 
     centres: np.ndarray
     whiten: np.ndarray
     reference: np.ndarray
     thresholds: np.ndarray
+    weights: np.ndarray = field(default_factory=lambda: np.array([1.0, 0.0]))
 
-    def raw(self, features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return the log squared Mahalanobis distance to the nearest class (n,), and that class (n,)."""
+    def raw(
+        self, features: np.ndarray, probability: np.ndarray | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return the scores (n,) of cells, and the nearest class of each (n,).
+
+        Parameters
+        ----------
+        features
+            (n, F) of the cells; the squared Mahalanobis distance to the nearest class counts.
+        probability
+            (n, K) of the classes; one less the largest is the doubt. None leaves it out.
+        """
         apart = np.empty((len(features), len(self.centres)))
         for at, (centre, whiten) in enumerate(zip(self.centres, self.whiten, strict=True)):
             apart[:, at] = (((features - centre) @ whiten) ** 2).sum(axis=1)
         nearest = apart.argmin(axis=1)
-        return np.log(np.maximum(apart[np.arange(len(apart)), nearest], 1e-12)), nearest
+        score = self.weights[0] * np.log(np.maximum(apart[np.arange(len(apart)), nearest], 1e-12))
+        if probability is not None:
+            score += self.weights[1] * _doubt(probability)
+        return score, nearest
 
     def judged(self, raw: np.ndarray, nearest: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the fraction of known cells with a lower score (0 to 1), and whether a cell is unknown.
@@ -68,6 +86,10 @@ class Nonconformity:
             (n,) scores and classes of :meth:`raw`, the scores less what a batch is more scattered.
         """
         return 1 - conformal_pvalue(raw, self.reference), raw > self.thresholds[nearest]
+
+
+def _doubt(probability: np.ndarray) -> np.ndarray:
+    return np.log(1 - probability.max(axis=1) + _LEAST_DOUBT)
 
 
 @dataclass(frozen=True)
@@ -150,9 +172,13 @@ def calibrate(
             temperature[label.name] = float(fit_temperature(logits, code[there], bounds=_TEMPERATURES))
         else:
             logger.warning("label %s: %s validation cells are too few to calibrate", label.name, there.sum())
+    calibrated = Confidence(temperature, {}, {}, heads)
+    for at, label in enumerate(layout.discrete):
+        there = targets.codes[:, at] >= 0
         learned = _Classes.of(train[0], train[1].codes[:, at], unknown_fraction, seed)
         first = learned if at == 0 else first
-        nonconformity[label.name] = learned.nonconformity(features[there], unknown_fraction)
+        share = calibrated.probability(layout, label, votes[there], linear[there])
+        nonconformity[label.name] = learned.nonconformity(features[there], unknown_fraction, share)
     for at, label in enumerate(layout.values):
         error = np.abs(votes[:, at] - targets.values[:, at])
         error = np.sort(error[np.isfinite(error)])
@@ -181,14 +207,25 @@ class _Classes:
         limits = _class_limits(x, code, len(names), unknown_fraction, seed)
         return cls(*_classes(x, code, len(names)), limits)
 
-    def nonconformity(self, held: np.ndarray, unknown_fraction: float) -> Nonconformity:
+    def nonconformity(
+        self, held: np.ndarray, unknown_fraction: float, probability: np.ndarray | None = None
+    ) -> Nonconformity:
+        """Return the nonconformity whose threshold the given fraction of validation cells exceeds.
+
+        Distance and doubt count equally, in standard deviations over validation cells.
+        """
         infinite = np.full(len(self.centres), np.inf)
         result = Nonconformity(self.centres, self.whiten, np.empty(0), infinite)
         if len(held) < _MIN_CELLS:
             return result
-        reference = np.sort(result.raw(held)[0])
-        thresholds = float(unknown_threshold(reference, unknown_fraction)) + self.limits
-        return Nonconformity(self.centres, self.whiten, reference, thresholds)
+        distance = result.raw(held)[0]
+        spread = [distance.std(), 0.0 if probability is None else _doubt(probability).std()]
+        weights = np.array([1 / value if value > _CONSTANT else 0.0 for value in spread])
+        result = replace(result, weights=weights)
+        score, nearest = result.raw(held, probability)
+        limits = self.limits * weights[0]
+        least = float(unknown_threshold(score - limits[nearest], unknown_fraction))
+        return replace(result, reference=np.sort(score), thresholds=least + limits)
 
 
 def _classes(x: np.ndarray, code: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
