@@ -15,6 +15,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import sparse
 
+from panscape.stats.column_counts import column_counts
+
 CHUNK_CELLS = 4096
 # measured seconds per product of two non-zero values, and per pair of dense genes and cell (AVX2 and AVX-512
 # machines are within a factor of 2); only their ratio matters
@@ -86,7 +88,7 @@ class Plan:
         n_sparse
             Number of genes on the sparse route, for tests and benchmarks; None chooses it by the detection.
         """
-        detection = np.bincount(counts.indices, minlength=counts.shape[1])
+        detection = column_counts(counts.indices, counts.shape[1])
         plan = cls.choose(detection / max(counts.shape[0], 1), n_cells, threads)
         if n_sparse is not None:
             plan = replace(plan, n_sparse=n_sparse)

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 from scipy import sparse
 
+from panscape.stats.column_counts import column_counts
+
 BLOCK_VALUES = 4_000_000
 TABLE_SHARE = 4  # integers whose ranges sum to at most this many times the values are counted, not sorted
 
@@ -82,7 +84,7 @@ def _sorted(values: sparse.csr_matrix) -> sparse.csr_matrix:
     n, indices = values.shape[0], values.indices
     # positive floats order like their bit patterns
     bits = values.data.astype(np.float32, copy=False).view(np.int32)
-    stored = np.bincount(indices, minlength=values.shape[1])
+    stored = column_counts(indices, values.shape[1])
     heads = np.concatenate([[0], np.cumsum(stored)])
     ranks = np.empty(len(bits), dtype=np.float32)
     ahead, ends = values.indptr[:-1].astype(np.int64), values.indptr[1:].astype(np.int64)

@@ -186,7 +186,7 @@ def correlate_clusters(
             normalised = ordered.all_normalised()
             for _ in _pearson(normalised, clusters, members, replace(settings, eta=1.0), plan, part):
                 pass
-        walk = _spearman(ordered, clusters, members, settings, plan)
+        walk = _spearman(ordered, clusters, members, settings, plan, overwrite)
     sizes = np.diff(members.indptr)
     progress = Progress("cells of clusters", int(sizes.sum()))
     for row, survivors in walk:
@@ -210,9 +210,9 @@ def _cells(members: sparse.csr_matrix, row: int) -> np.ndarray:
     return members.indices[members.indptr[row] : members.indptr[row + 1]]
 
 
-def _spearman(values, clusters, members, settings, plan) -> Iterator[tuple[int, Survivors]]:
+def _spearman(values, clusters, members, settings, plan, overwrite: bool) -> Iterator[tuple[int, Survivors]]:
     """Rank the values within every cluster and correlate the ranks."""
-    levels, width = _levels(values)
+    levels, width = _levels(values, overwrite)
     fraction = 0.0 if can_screen(settings) else 1.0
     passes = Passes.of_work(len(clusters), len(plan.order), loaded=plan.compiled)
     for row in range(len(clusters)):
@@ -229,10 +229,11 @@ def _spearman(values, clusters, members, settings, plan) -> Iterator[tuple[int, 
         yield row, correlate_pairs(sums, settings, _centred(partial(row_blocks, ranks)), passes=passes)
 
 
-def _levels(values: Values) -> tuple[sparse.csr_matrix, np.ndarray | None]:
+def _levels(values: Values, overwrite: bool = False) -> tuple[sparse.csr_matrix, np.ndarray | None]:
     """Return values with the ranks of the normalised ones: int32 counts with their width, or float32.
 
-    See :func:`panscape.stats.sparse_ranks.tied_ranks` for the width.
+    See :func:`panscape.stats.sparse_ranks.tied_ranks` for the width; `overwrite` writes the normalised values
+    over the counts.
     """
     counts = values.counts
     if values.how == "log1p" and counts.data.max(initial=0) < DISTINCT_LOGARITHMS:
@@ -241,7 +242,7 @@ def _levels(values: Values) -> tuple[sparse.csr_matrix, np.ndarray | None]:
             width = np.ones(counts.shape[1], dtype=np.int64)
             np.maximum.at(width, counts.indices.astype(np.intp), integers.astype(np.int64) + 1)
             return sparse.csr_matrix((integers, counts.indices, counts.indptr), shape=counts.shape), width
-    return values.all_normalised(), None
+    return values.all_normalised(overwrite=overwrite), None
 
 
 def _centred(blocks: Callable[[], Iterator[sparse.csr_matrix]]):
