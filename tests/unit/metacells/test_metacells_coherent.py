@@ -15,7 +15,7 @@ from panscape.coem.links.coherent import (
 from panscape.coem.links.links import link_peaks
 from panscape.coem.links.pairs import candidate_pairs
 from panscape.coem.links.target_decoy import Rivals, second_rates, target_decoy
-from panscape.coem.links.two_kinds import Evidence, Kinds, fitted, kept, support, type_only
+from panscape.coem.links.two_kinds import Evidence, Kinds, Support, fitted, kept, support, type_only
 from panscape.stats.pair_correlation import pair_correlations
 
 
@@ -129,7 +129,7 @@ def test_of_two_peaks_that_correlate_alike_the_best_holds_within_types():
     table, column = pd.DataFrame(columns), np.array([-1, -1, 0, 0])
     chosen = [
         best_peaks(table, rivals, np.arctanh(value), np.zeros(4, int), column, 0.1, support)
-        for support in (None, np.array([-1.0, 1.0]), np.array([1.0, -1.0]))
+        for support in (None, *(Support(np.array([-x, x]), 0.0) for x in (1.0, -1.0)))
     ]
     assert [best["peak"].item() for best in chosen] == ["a", "b", "a"]
     plain, other = chosen[:2]
@@ -146,7 +146,7 @@ def test_few_links_or_clusters_judge_nothing():
     assert not one.probability(rows, value, value, called)[1].any()
     whole = Coherence(*(WithinMatrix(x, np.zeros(60, int)) for x in (rna, atac)), False, pairs)
     inner, probability, told = whole.probability(rows, value, value, np.ones(30, bool))
-    assert not probability.any() and not told.any()
+    assert not probability.any() and told is None
     np.testing.assert_allclose(
         inner, [np.corrcoef(rna[:, [g]].toarray().T, atac[:, [p]].toarray().T)[0, 1]
                 for g, p in zip(pairs.gene[:30], pairs.peak[:30], strict=True)], atol=1e-5,

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from panscape.coem.links.target_decoy import Rivals, scores, target_decoy
+from panscape.coem.links.two_kinds import Support
 
 PARTS = 8  # number of distance intervals, equal in their numbers of peaks
 STEPS = 30
@@ -66,7 +67,7 @@ def best_peaks(
     gene: np.ndarray,
     column: np.ndarray,
     fdr: float,
-    support: np.ndarray | None = None,
+    support: Support | None = None,
 ) -> pd.DataFrame:
     """Select one peak per gene and compare the genes with decoy genes.
 
@@ -91,8 +92,9 @@ def best_peaks(
     fdr
         False discovery rate up to which a peak is called.
     support
-        (targets,): log of how much likelier a pair's correlation within cell types is if linked, by which its
-        evidence is multiplied; None for none.
+        What the targets' correlations within cell types tell; None for nothing. A peak is compared with
+        unlinked ones, of which some share the gene's types: against these its whole correlation is no
+        evidence, only that within types.
 
     Returns
     -------
@@ -110,7 +112,8 @@ def best_peaks(
     weight, edges = distance_weights(place[target], rivals.distance[target], evidence[target])
     value = evidence * weight[interval(rivals.distance, edges)]
     if support is not None:
-        value[target] *= np.exp(np.clip(support, -MOST, MOST))
+        value[target] /= 1 - support.only + support.only * evidence[target]
+        value[target] *= np.exp(np.clip(support.ratio, -MOST, MOST))
     order = np.lexsort((-value, place, column))  # targets first; of equal values, the first row
     starts = np.diff(column[order] * len(names) + place[order], prepend=-len(names) - 1) > 0
     rows = order[starts]

@@ -9,7 +9,7 @@ from scipy import sparse
 
 from panscape.coem.links.pairs import Pairs
 from panscape.coem.links.target_decoy import fisher
-from panscape.coem.links.two_kinds import Evidence, fitted, support, type_only
+from panscape.coem.links.two_kinds import Evidence, Support, fitted, support, type_only
 from panscape.stats.pair_correlation import PairMatrix, pair_correlations
 from panscape.stats.pca import principal_components
 from panscape.stats.singular import least_squares
@@ -121,7 +121,7 @@ class Coherence:
 
     def probability(
         self, rows: np.ndarray, statistic: np.ndarray, score: np.ndarray, called: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    ) -> tuple[np.ndarray, np.ndarray, Support | None]:
         """Return correlations within clusters, and what they tell of pairs that share only cell types.
 
         Parameters
@@ -136,15 +136,15 @@ class Coherence:
         Returns
         -------
         Correlation within clusters of the called rows; the probability that they share nothing but types;
-        and, of all rows of genes that have a called one, how much likelier the correlation is for a link
-        (:func:`panscape.coem.links.two_kinds.support`). The latter two are 0 with fewer than 20 called rows.
+        and what is told of all rows of genes that have a called one. With fewer than 20 called rows the
+        probability is 0, and nothing is told.
         """
-        pairs, told = self.pairs, np.zeros(len(rows))
+        pairs = self.pairs
         free = self.left.n - len(self.left.member)
         if called.sum() < MIN_LINKS or free < 3 or len(self.left.member) < 2:
             gene, peak = pairs.gene[rows[called]], pairs.peak[rows[called]]
             inner = pair_correlations(self.left, self.right, gene, peak, ranks=self.ranks)
-            return inner, np.zeros(len(inner)), told
+            return inner, np.zeros(len(inner)), None
         here = np.flatnonzero(np.isin(pairs.gene[rows], pairs.gene[rows[called]]))
         gene, peak = pairs.gene[rows[here]], pairs.peak[rows[here]]
         every = pair_correlations(self.left, self.right, gene, peak, ranks=self.ranks)
@@ -163,9 +163,10 @@ class Coherence:
         least = np.minimum(least, sign * inner)
         evidence = Evidence(sign * inner, least, signal[of_called], noise[of_called])
         kinds = fitted(evidence)
-        way = np.where(statistic[here] < 0, -1, 1)
+        only = type_only(evidence, kinds)
+        way, told = np.where(statistic[here] < 0, -1, 1), np.zeros(len(rows))
         told[here] = support(Evidence(way * every, np.full(len(every), -np.inf), signal, noise), kinds)
-        return inner, type_only(evidence, kinds), told
+        return inner, only, Support(told, float(only.sum() / len(here)))
 
     def _expected(self, gene: np.ndarray, peak: np.ndarray, free: int) -> tuple[np.ndarray, ...]:
         """Return per pair the spread that signals give, that of noise, and the part of r within clusters."""

@@ -81,10 +81,10 @@ def compared(
     called = (result["fdr"] <= fdr).to_numpy()
     for name in ("within", "type_only"):
         result[name] = np.nan
-    told_within = None
+    support = None
     if coherence is not None and called.any():
         score = result["score"].to_numpy()[rows]
-        inner, only, told_within = coherence.probability(rows, statistic[rows], score, called[rows])
+        inner, only, support = coherence.probability(rows, statistic[rows], score, called[rows])
         result.loc[called, ["within", "type_only"]] = np.column_stack([inner, only])
         called[called] = kept(only, fdr)
     result["explained_by"] = explained_by(result.assign(r=statistic, called=called), middle)
@@ -96,7 +96,7 @@ def compared(
     result["found"] = told & ~(result["second_fdr"] > fdr)
     order = [*table.columns, "pvalue", "fdr", "trans", "found", "score", "explained_by", *LATE]
     column = np.concatenate([np.full(len(rows), -1), column])
-    best = best_peaks(result.iloc[rows], rivals, positive, pairs.gene[both], column, fdr, told_within)
+    best = best_peaks(result.iloc[rows], rivals, positive, pairs.gene[both], column, fdr, support)
     return result[order], best
 
 

@@ -53,6 +53,23 @@ class Kinds:
     spread: float
 
 
+@dataclass(frozen=True)
+class Support:
+    """What correlations within clusters tell of pairs, whether or not they are called.
+
+    Attributes
+    ----------
+    ratio
+        Log of how much likelier the correlation is for a link (:func:`support`), (pairs,); 0 for pairs of
+        genes without a called one.
+    only
+        Fraction of the pairs of genes that have a called one that share only cell types.
+    """
+
+    ratio: np.ndarray
+    only: float
+
+
 def fitted(evidence: Evidence) -> Kinds:
     """Fit the mixture to called pairs.
 
