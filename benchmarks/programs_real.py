@@ -1,12 +1,12 @@
 """Gene programmes of real cells: panscape's dictionary beside hdWGCNA (py-hdwgcna) and NMF, on equal cells.
 
-    python benchmarks/programs_real.py --data DATA --sets islets worm-one --python hdwgcna=.../bin/python
+    python benchmarks/programs_real.py --data DATA --sets islets worm --python hdwgcna=.../bin/python
 
-`islets` are those of four people, `worm` the amphid neurons of the embryo in seven batches, `worm-one` the
-same as one study; DATA has their files and, in `gmt/`, the gene sets. Every method gets the same cells and
-genes, panscape its defaults, and runs in a process of its own, and again on two halves of the cells; NMF gets
-as many components as panscape finds entries. A peer that is not installed is left out; `--python METHOD=PATH`
-names another interpreter (packages py-hdwgcna and dynamicTreeCut).
+`islets` are those of four people, `worm` the amphid neurons of the embryo in seven batches; DATA has their
+files and, in `gmt/`, the gene sets. Every method gets the same cells and genes and runs in a process of its
+own, panscape with the smallest pancluster of the examples, and again on two halves of the cells (half of it);
+NMF gets as many components as panscape finds entries. A peer that is not installed is left out;
+`--python METHOD=PATH` names another interpreter (packages py-hdwgcna and dynamicTreeCut).
 
 Printed per method: groups of at least five genes; `enriched`, the share of them with a gene set at a false
 discovery rate of at most .05 (genes analysed as background; where there are sets of the species; of panscape
@@ -39,18 +39,18 @@ COLUMNS = {
 
 @dataclass(frozen=True)
 class Cells:
-    """A set of cells: its file, the column of its studies, its species and gene sets."""
+    """A set of cells: its file, the column of its studies, its species, gene sets and smallest pancluster."""
 
     file: str
     study: str
     species: str
-    sets: str | None = None
+    sets: str | None
+    min_cells: int
 
 
 SETS = {
-    "islets": Cells("pancreas_human_baron2016.h5ad", "donor", "human", "GO_BP_human_orgHs_2022.gmt"),
-    "worm": Cells("neuro_worm_embryo_packer2019.h5ad", "batch", "worm"),
-    "worm-one": Cells("neuro_worm_embryo_packer2019.h5ad", "study", "worm"),
+    "islets": Cells("pancreas_human_baron2016.h5ad", "donor", "human", "GO_BP_human_orgHs_2022.gmt", 20),
+    "worm": Cells("neuro_worm_embryo_packer2019.h5ad", "batch", "worm", None, 50),
 }
 
 
@@ -75,7 +75,7 @@ def prepare(cells: Cells, data: Path, folder: Path, n_genes: int) -> pd.Series:
     everywhere = set.intersection(*(set(t.loc[t["n_cells"] > 0, "gene"]) for t in tables.values()))
     listed = select_genes(tables, n_cells=kept, species=cells.species, n_genes=n_genes)
     chosen = listed.loc[listed["selected"], "gene"]
-    describe(folder, [gene for gene in chosen if gene in everywhere], "auto")
+    describe(folder, [gene for gene in chosen if gene in everywhere], cells.min_cells)
     return pd.concat(types)
 
 
