@@ -10,8 +10,8 @@ and variant, as the mean over seeds:
 - reached: share of the clusters with an age that get a pseudotime;
 - within: the mean of the studies' own rho, weighted by their clusters;
 - others: correlation of a cluster's age with the mean age of its five nearest clusters of other studies;
-- apart: the same of its five nearest clusters that share no cell with it. Ages are told here, so a
-  pseudotime, to which none is told, can hardly be expected to follow age more closely.
+- apart: the same of its five nearest clusters that share no cell with it: what the distances say of age
+  to someone who knows the ages of the others, while pseudotime is told none.
 
 Beside them the same for expression and for which genes are detected, and rho of depth and size. Then minimum
 and mean over the collections that decide. The last line printed is one JSON object.
