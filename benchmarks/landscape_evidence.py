@@ -53,7 +53,7 @@ from panscape.coscape.landscape.settings import LandscapeSettings
 from panscape.coscape.landscape.vectors import coexpression_vectors
 from panscape.stats.means import cluster_means
 
-SWEEP = (10, 15, 20, 30, 40)
+SWEEP = (20, 30, 40)
 CORRECTED = {"distance": "corrected", "top_pairs": 100_000, "neighbor_sweep": SWEEP}
 VARIANTS = {
     "thresholded": {"eta": 0.2},
@@ -73,7 +73,7 @@ KNOBS = {  # variant -> changes of its settings
     "corrected, score": REMAINING,
     "corrected, no errors": REMAINING,
 }
-SINGLE = [{"neighbor_sweep": (k,)} for k in SWEEP]  # what the median protects from
+SINGLE = [{"neighbor_sweep": (k,)} for k in (10, 15, *SWEEP)]  # what the median protects from
 CONTROLS = ("expression", "detected")
 NEAREST, FEWEST = 5, 5
 

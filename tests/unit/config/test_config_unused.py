@@ -40,7 +40,7 @@ def test_settings_of_the_corrected_distance(caplog, key, value):
 
 
 def test_only_what_is_written_and_differs_from_the_default(caplog):
-    defaults = {"eta": 0, "metric": "cosine", "neighbor_sweep": [10, 15, 20, 30, 40], "best_detected": 0}
+    defaults = {"eta": 0, "metric": "cosine", "neighbor_sweep": [20, 30, 40], "best_detected": 0}
     for distance in ("corrected", "thresholded"):
         assert not warnings_of(caplog, landscape={**defaults, "distance": distance})
     # the preset's metric and diagonal are not the user's
@@ -60,5 +60,5 @@ def test_old_values_of_distance_choose_the_thresholded_one(caplog):
 
 
 def test_settings_know_what_has_no_effect():
-    assert LandscapeSettings(neighbor_sweep=[10, 15, 20, 30, 40], distance="thresholded").unused == ()
+    assert LandscapeSettings(neighbor_sweep=[20, 30, 40], distance="thresholded").unused == ()
     assert set(LandscapeSettings(eta=0.1, diagonal=True).unused) == {"eta", "diagonal"}

@@ -185,6 +185,12 @@ def test_pseudotime_is_the_median_over_numbers_of_neighbors():
     np.testing.assert_array_equal(alone.pseudotime, times[1])
     assert (alone.weights != space.weights).nnz == 0
     assert space.neighbours.index.shape == (60, 7)
+    few = [
+        embed_clusters("made", x[:12], 0, metric="euclidean", n_neighbors=4, sweep=k)
+        for k in ((9,), (20, 30))
+    ]
+    np.testing.assert_array_equal(few[1].pseudotime, few[0].pseudotime)
+    assert np.isfinite(few[1].pseudotime).all() and len(few[1].sweep) == 1
 
 
 def test_median_is_over_the_graphs_that_reach_a_cluster():

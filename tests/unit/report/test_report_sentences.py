@@ -78,7 +78,10 @@ def test_the_distance_of_the_landscape_is_described(tmp_path):
         shown = " ".join(str(getattr(block, "text", "")) for block in coexpression._blocks(results))
         if distance == "corrected":
             assert "1 - cosine of their unthresholded correlations over the gene pairs with the most" in text
-            assert "100,000 at most" in text and "(the median over graphs of 10 and 20 neighbours)" in text
+            assert (
+                "100,000 at most" in text
+                and "(the median over graphs of 10 and 20 neighbours, at most " in text
+            )
             assert "over the 20 gene pairs with any signal over all panclusters" in shown
             assert "55 % for a typical pair, 23 % to 87 % for nine in ten" in shown
             assert "Distances and networks" not in shown

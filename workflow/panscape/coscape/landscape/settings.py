@@ -43,8 +43,8 @@ class LandscapeSettings(FromMapping):
     n_neighbors
         Number of neighbors of a cluster in the graph, not counting the cluster itself.
     neighbor_sweep
-        With the corrected distance, numbers of neighbors over which pseudotime is the median; empty takes
-        `n_neighbors` alone.
+        With the corrected distance, numbers of neighbors over which pseudotime is the median, each at most
+        three quarters of the clusters; empty takes `n_neighbors` alone.
     kernel, mutual
         See :func:`connectivities`.
     n_maps
@@ -104,7 +104,7 @@ class LandscapeSettings(FromMapping):
     best_detected: int = 0
     duplicates: bool = False
     n_neighbors: int = 19
-    neighbor_sweep: tuple[int, ...] = (10, 15, 20, 30, 40)
+    neighbor_sweep: tuple[int, ...] = (20, 30, 40)
     kernel: str = "umap"
     mutual: bool = False
     n_maps: int = 10

@@ -132,8 +132,10 @@ def embed_clusters(
     measured
         See :func:`squared_distances`.
     sweep
-        Numbers of neighbors over which pseudotime is the median; empty takes `n_neighbors` alone.
+        Numbers of neighbors over which pseudotime is the median, lowered to three quarters of the rows:
+        beyond, the neighbors of all rows are much the same. Empty takes `n_neighbors` alone.
     """
+    sweep = sorted({min(k, max(3 * vectors.shape[0] // 4, 1)) for k in sweep})
     if distances is None:
         distances = squared_distances(vectors, metric, measured)
     neighbours = nearest(
