@@ -36,7 +36,7 @@ class Signal:
     noise: np.ndarray
 
     @classmethod
-    def empty(cls, genes: Sequence[str]) -> Signal:
+    def empty(cls, genes: Sequence[str] | np.ndarray) -> Signal:
         """Return the sums over no cluster."""
         shape = len(genes), len(genes)
         return cls(np.asarray(genes, dtype=object), np.zeros(shape), np.zeros(shape))
