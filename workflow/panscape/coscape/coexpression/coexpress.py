@@ -193,8 +193,7 @@ def correlate_clusters(
         yield row, survivors.placed(plan.order)
         progress.add(int(sizes[row]))
     if signal is not None and part is not None:
-        result = part.in_order(plan.order, signal.genes)
-        signal.squares[:], signal.noise[:] = result.squares, result.noise
+        part.place_into(signal, plan.order)
 
 
 def _pearson(normalised, clusters, members, settings, plan, signal) -> Iterator[tuple[int, Survivors]]:

@@ -36,7 +36,7 @@ class Signal:
     noise: np.ndarray
 
     @classmethod
-    def empty(cls, genes: Sequence[str]) -> Signal:
+    def empty(cls, genes: Sequence[str] | np.ndarray) -> Signal:
         """Return the sums over no cluster."""
         shape = len(genes), len(genes)
         return cls(np.asarray(genes, dtype=object), np.zeros(shape), np.zeros(shape))
@@ -85,14 +85,17 @@ class Signal:
 
     def in_order(self, order: np.ndarray, genes: Sequence[str] | np.ndarray) -> Signal:
         """Return the sums with gene ``order[i]`` of `genes` at the place of gene i, as upper triangles."""
-        parts = []
-        for part in (self.squares, self.noise):
-            upper = np.triu(part, 1)
-            upper += upper.T
-            placed = np.empty_like(upper)
-            placed[np.ix_(order, order)] = upper
-            parts.append(np.triu(placed, 1))
-        return Signal(np.asarray(genes, dtype=object), *parts)
+        result = Signal.empty(genes)
+        self.place_into(result, order)
+        return result
+
+    def place_into(self, other: Signal, order: np.ndarray) -> None:
+        """Write the sums over those of no cluster, with gene ``order[i]`` of the other in place of gene i."""
+        for row, gene in enumerate(order):
+            later = order[row + 1 :]
+            place = np.minimum(gene, later), np.maximum(gene, later)
+            other.squares[place] = self.squares[row, row + 1 :]
+            other.noise[place] = self.noise[row, row + 1 :]
 
 
 def choose_pairs(signals: Iterable[Signal], genes: Sequence[str], top: int) -> pd.DataFrame:
