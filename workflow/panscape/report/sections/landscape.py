@@ -119,7 +119,8 @@ def _swept(settings: Mapping[str, Any]) -> str:
     sweep = settings.get("neighbor_sweep") or ()
     if not corrected(settings) or not sweep:
         return ""
-    return f" (the median over graphs of {listing([str(k) for k in sweep])} neighbours, at most three quarters of the panclusters)"
+    numbers = listing([str(k) for k in sweep])
+    return f" (the median over graphs of {numbers} neighbours, at most three quarters of the panclusters)"
 
 
 def _distance(settings: Mapping[str, Any]) -> str:
