@@ -12,11 +12,14 @@ from panscape.coscape.coexpression.values import Values
 from panscape.stats.sparse_ranks import tied_ranks
 
 
-def test_counted_ranks_are_scipys_up_to_a_shift(monkeypatch):
+@pytest.mark.parametrize("compiled", [False, True])
+def test_counted_ranks_are_scipys_up_to_a_shift(monkeypatch, compiled):
     values = np.random.default_rng(0).poisson(np.linspace(0, 30, 25), (120, 25)).astype(np.int32)
     values[:, 3], values[:, 24] = 0, 2
-    monkeypatch.setattr("panscape.stats.sparse_ranks._rank_columns", None)  # nothing is sorted
-    result = tied_ranks(sparse.csr_matrix(values), values.max(axis=0).astype(np.int64) + 1).toarray()
+    for sorting in ("_rank_columns", "_sorted"):
+        monkeypatch.setattr(f"panscape.stats.sparse_ranks.{sorting}", None)
+    width = values.max(axis=0).astype(np.int64) + 1
+    result = tied_ranks(sparse.csr_matrix(values), width, compiled=compiled).toarray()
     shift = stats.rankdata(values, axis=0) - result
     assert np.array_equal(shift, np.broadcast_to(shift[:1], shift.shape))
     assert (result[values == 0] == 0).all()

@@ -162,6 +162,7 @@ def moments(
             dense = _dense(block, plan, sums, np.float32 if rough else np.float64)
             if len(dense_part):
                 (_add_rough if rough else _add_dense)(dense, dense_part)
+            del dense  # before the next one is made
     if len(dense_part) and not direct:
         sums.products[plan.n_sparse :, plan.n_sparse :] += dense_part
     return sums

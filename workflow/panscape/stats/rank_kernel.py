@@ -79,3 +79,27 @@ def write_ranks(keys, row_bits, stored, n_rows, back, ranks):
             ranks[back[row]] = rank
             back[row] += 1
         start = stop
+
+
+@compiled(nogil=True)
+def count_levels(indices, levels, starts, often):
+    """Count every level of every column in a table.
+
+    Parameters
+    ----------
+    indices, levels
+        Column and whole-numbered value of each stored value.
+    starts
+        int64 (n_columns,): where the levels of a column begin in the table.
+    often
+        int64, the table; changed in place.
+    """
+    for q in range(len(levels)):
+        often[starts[indices[q]] + levels[q]] += 1
+
+
+@compiled(nogil=True)
+def take_levels(indices, levels, starts, table, taken):
+    """Write to ``taken`` what a table has for the level of every value; see :func:`count_levels`."""
+    for q in range(len(levels)):
+        taken[q] = table[starts[indices[q]] + levels[q]]

@@ -49,7 +49,7 @@ def tied_ranks(
     if values.nnz and values.data.min() < 0:
         raise ValueError("ranks with zeros as the smallest block need values >= 0")
     if width is not None and width.sum() <= TABLE_SHARE * values.nnz:
-        return _counted(values, width)
+        return _counted(values, width, compiled)
     if compiled:
         return _sorted(values)
     columns = sparse.csc_matrix(values, dtype=np.float32, copy=True)
@@ -97,21 +97,36 @@ def _sorted(values: sparse.csr_matrix) -> sparse.csr_matrix:
     return sparse.csr_matrix((ranks, indices, values.indptr), shape=values.shape)
 
 
-def _counted(values: sparse.csr_matrix, width: np.ndarray) -> sparse.csr_matrix:
+def _counted(values: sparse.csr_matrix, width: np.ndarray, compiled: bool) -> sparse.csr_matrix:
     """Rank integers below each column's `width` by counting."""
     starts = np.concatenate([[0], np.cumsum(width)[:-1]])
+    if compiled:
+        from panscape.stats.rank_kernel import count_levels, take_levels
+
+        often = np.zeros(int(width.sum()), dtype=np.int64)
+        count_levels(values.indices, values.data, starts, often)
+        ranks = np.empty(values.nnz, dtype=np.float32)
+        take_levels(
+            values.indices, values.data, starts, _places(often, starts, width, values.shape[0]), ranks
+        )
+        return sparse.csr_matrix((ranks, values.indices, values.indptr), shape=values.shape)
     at = starts[values.indices]
     at += values.data
     often = np.bincount(at, minlength=int(width.sum()))
-    often[starts] = 0
-    often[starts] = values.shape[0] - np.add.reduceat(often, starts)  # most zeros are not stored
-    place = np.cumsum(often) - (often - 1) / 2
-    place -= np.repeat(place[starts], width)
-    ranks = place.astype(np.float32)[at]
+    ranks = _places(often, starts, width, values.shape[0])[at]
     result = sparse.csr_matrix((ranks, values.indices, values.indptr), shape=values.shape, copy=True)
     result.eliminate_zeros()
     result.sort_indices()
     return result
+
+
+def _places(often: np.ndarray, starts: np.ndarray, width: np.ndarray, n: int) -> np.ndarray:
+    """Return the shifted rank of every level from how often it occurs, float32; zeros may not be stored."""
+    often[starts] = 0
+    often[starts] = n - np.add.reduceat(often, starts)  # most zeros are not stored
+    place = np.cumsum(often) - (often - 1) / 2
+    place -= np.repeat(place[starts], width)
+    return place.astype(np.float32)
 
 
 def _rank_columns(columns: sparse.csc_matrix, start: int, stop: int, row_bits: int) -> None:
