@@ -169,7 +169,7 @@ def moments(
 
 
 def _add_sparse(block: sparse.csr_matrix, total: np.ndarray, plan: Plan, pool: ThreadPoolExecutor) -> None:
-    from panscape.stats.gram_kernel import add_sparse_products
+    from panscape.stats.row_kernel import add_sparse_products
 
     starts, columns = block.indptr.astype(np.int64), block.indices.astype(np.int32, copy=False)
     jobs = [
