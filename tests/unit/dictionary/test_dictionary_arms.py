@@ -76,6 +76,7 @@ def made(kme, kinds=("activity", "activity")):
         ([-0.15, -0.15, -0.15], False),  # less than two fifths of .5
         ([-0.3, -0.3, 0.01], False),  # two signs
         ([0.0, 0.0, 0.0], False),
+        ([np.nan] * 3, False),  # the other's score is constant within clusters
     ],
 )
 def test_an_entry_joins_if_all_its_genes_agree_and_enough(kme, joins):

@@ -12,6 +12,7 @@ from panscape.errors import UserError
 from panscape.unicoord.configured import configured_labels
 from panscape.unicoord.coordinates import active_coordinates, write_coordinates
 from panscape.unicoord.label_transfer import cell_values
+from panscape.unicoord.label_checks import check_gap
 from panscape.unicoord.leave_out import restore_groups
 from panscape.unicoord.model import CoordinateSystem
 from panscape.unicoord.score import score_model
@@ -185,6 +186,11 @@ def test_invalid_ranges_of_restoration_raise(stage, leave, message):
     settings = QUICK | {"restore": [{"label": "time", "leave": leave}]}
     with pytest.raises(UserError, match=f"unicoord.restore.*{message}"):
         restore_groups(stage[3], labels, [], settings)
+
+
+def test_a_range_of_a_label_without_values_raises():
+    with pytest.raises(UserError, match="no cell has day from 1 to 2; none has a value"):
+        check_gap(np.full(3, np.nan), "day", 1, 2)
 
 
 @pytest.mark.parametrize("content", [b"", b"cell\tscore\nb0\t1\t2\t3\n\tb1", b"cell\t\xff\xfe\n"])

@@ -158,7 +158,8 @@ def check_gap(values: np.ndarray, name: str, low: float, high: float) -> np.ndar
     where, known = "unicoord.restore", values[np.isfinite(values)]
     left = (values >= low) & (values <= high)
     if not left.any():
-        problem = f"no cell has {name} from {low:g} to {high:g}; it is {known.min():g} to {known.max():g}"
+        there = f"it is {known.min():g} to {known.max():g}" if len(known) else "none has a value"
+        problem = f"no cell has {name} from {low:g} to {high:g}; {there}"
         raise fail(where, problem, "write a range with cells", few=True)
     if len(np.unique(known[(known < low) | (known > high)])) < 2:
         problem = f"{name} from {low:g} to {high:g} leaves fewer than two other values to restore it from"

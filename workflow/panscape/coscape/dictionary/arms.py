@@ -105,9 +105,9 @@ def with_programmes(placed: pd.DataFrame, joined: pd.DataFrame) -> pd.DataFrame:
 
 def _joined(kme: pd.DataFrame, own: str, others: Sequence[str], min_kme: float) -> tuple[str, float] | None:
     """Return the larger entry that the genes (rows of `kme`) of an entry go with most, and how much."""
-    if not others:
+    middle = kme[list(others)].median().dropna()  # scores that are constant within clusters have none
+    if middle.empty:
         return None
-    middle = kme[list(others)].median()
     best = middle.abs().idxmax()
     value = float(middle[best])
     enough = max(min_kme, JOIN * float(kme[own].median()))
