@@ -78,8 +78,9 @@ def study_cost(options: argparse.Namespace) -> dict:
             coexpress(path, genes, clusters, members, {"estimator": "pearson"})
             report["pearson_s"] = round(time.process_time() - cpu, 1)
         ways = {"default": "pearson", "corrected": "corrected"}
-        for name in [options.only] if options.only in ways else [] if options.only else ways:
-            estimator = ways[name]
+        for name, estimator in ways.items():
+            if options.only not in (None, name):
+                continue
             cpu = time.process_time()
             result = coexpress(path, genes, clusters, members, {"estimator": estimator}, signal=True)
             first = time.process_time() - cpu

@@ -12,7 +12,6 @@ from panscape.coscape.landscape.sampling import Sampling, sampled_cells
 from panscape.coscape.landscape.units import choose_units
 from panscape.errors import UserError
 from panscape.stats.means import cluster_means, group_means, whole_multiples
-from panscape.stats.random_tables import random_tables
 
 AGES = np.repeat([8.0, 9.2, 9.2, 12.0], 3)
 
@@ -173,19 +172,3 @@ def test_permuted_ages_of_many_cells_are_random_tables(monkeypatch, within):
     np.testing.assert_allclose(
         np.quantile(quick[:, 8], [0.1, 0.9]), np.quantile(slow[:, 8], [0.1, 0.9]), rtol=0.01
     )
-
-
-def test_random_tables_have_the_sums_and_the_chances_of_permutations():
-    rows, columns = np.array([3, 0, 2, 1]), np.array([2, 4])
-    tables = random_tables(rows, columns, 20_000, np.random.default_rng(0))
-    assert (tables.sum(axis=2) == rows).all() and (tables.sum(axis=1) == columns).all() and tables.min() == 0
-    rng, labels = np.random.default_rng(1), np.repeat([0, 1], columns)
-    group = np.repeat(np.arange(4), rows)
-    permuted = np.zeros_like(tables)
-    for draw in permuted:
-        np.add.at(draw, (group, rng.permutation(labels)), 1)
-    one, other = (np.unique(which[:, :, 0], axis=0, return_counts=True) for which in (tables, permuted))
-    np.testing.assert_array_equal(one[0], other[0])
-    assert (np.abs(one[1] - other[1]) < 6 * np.sqrt(one[1] + other[1])).all()
-    with pytest.raises(ValueError, match="rows have 6 members, columns 7"):
-        random_tables(rows, np.array([2, 5]), 1, rng)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from panscape.stats.rank_tests import tied_rank_sum
 from panscape.stats.ranks import centred_ranks, spearman
 
 FEWEST_CELLS = 20  # minimum cells of a group or unit
@@ -16,7 +17,6 @@ MOST_GROUPS = 500
 DIFFERENCE = 0.1  # minimum difference between the fractions kept
 LEVEL = 0.01
 PERMUTATIONS = 9999
-FEWEST_EXACT = 8  # cells of the smaller side up to which the rank sum test without ties is exact
 COLUMNS = (
     "study", "column", "unit", "n", "lowest", "lowest_fraction", "highest", "highest_fraction", "rho",
     "pvalue", "uneven",
@@ -114,22 +114,6 @@ def _differ(table: pd.DataFrame) -> float:
     return float(chdtrc(both.shape[1] - 1, (away**2 / expected).sum()))
 
 
-def _rank_sum(values: np.ndarray, chosen: np.ndarray) -> float:
-    """Return the two-sided p-value of the rank sum test of chosen against other values."""
-    n, first = len(values), int(chosen.sum())
-    _, often = np.unique(values, return_counts=True)
-    if min(first, n - first) <= FEWEST_EXACT and len(often) == n:
-        from scipy.stats import mannwhitneyu
-
-        return float(mannwhitneyu(values[chosen], values[~chosen]).pvalue)
-    from scipy.special import ndtr
-
-    away = abs(centred_ranks(values)[chosen].sum())  # from its expectation, as the statistic U
-    ties = (often.astype(float) ** 3 - often).sum() / (n * (n - 1))
-    spread = np.sqrt(first * (n - first) / 12 * (n + 1 - ties))
-    return float(min(2 * ndtr(-(away - 0.5) / spread), 1.0))
-
-
 def _label(values: pd.Series, kept: np.ndarray) -> Iterator[dict]:
     table = _fractions(values, kept)
     if not 2 <= len(table) <= MOST_GROUPS:
@@ -160,7 +144,7 @@ def _number(values: np.ndarray, kept: np.ndarray, units: pd.Series | None) -> It
     both = kept.any() and not kept.all()
     if len(table) > 1:
         rho = spearman(values, kept) if both else np.nan
-        pvalue = _rank_sum(values, kept) if both else 1.0
+        pvalue = tied_rank_sum(values, kept) if both else 1.0
         yield {**_ends(table, "cell"), "n": len(values), "rho": rho, "pvalue": pvalue}
 
 

@@ -112,20 +112,16 @@ def some_cells(model: CoordinateSystem, cells: Cells, rows: np.ndarray):
 def pick_cells(
     obs: pd.DataFrame, wanted: Mapping[str, Any], max_cells: int, seed: int, name: str
 ) -> np.ndarray:
-    """Return cells (ascending numbers) with the wanted labels: a class, classes, a number or a range.
+    """Return cells of :func:`panscape.unicoord.configured.matching`, drawn at random if they are many.
 
     Parameters
     ----------
-    obs
-        Annotation of all cells.
-    wanted
-        The scenario's ``from``: label -> class, classes, value or range.
+    obs, wanted, name
+        As there.
     max_cells
         Maximum number of cells.
     seed
         Seed of the draw.
-    name
-        Name of the scenario.
     """
     rows = matching(obs, wanted, name)
     if len(rows) > max_cells:

@@ -14,7 +14,6 @@ from panscape.coscape.landscape.combine import Study
 from panscape.coscape.landscape.disjoint import disjoint_clusters, disjoint_groups
 from panscape.coscape.landscape.units import AUTO, CELL, STUDY, Units, choose_units, describe_units
 from panscape.stats.means import divided, whole_multiples
-from panscape.stats.random_tables import random_tables
 
 AT_ONCE = 5_000_000  # number of ages per block of draws
 TABLE_ENTRY = 20  # permuted ages that take the time of one drawn entry of a table
@@ -127,13 +126,19 @@ class Sampling:
         yield from self._means(self._dealt(number, groups, rng))
 
     def _tabled(self, number: int, groups, kind: np.ndarray, ages: np.ndarray, rng) -> np.ndarray:
-        """Return the sums of permuted ages over units of each kind, (number, n_kinds), by random tables."""
+        """Return the sums of permuted ages over units of each kind, (number, n_kinds), by random tables.
+
+        Their time does not grow with the number of units.
+        """
+        from scipy.stats import random_table
+
         total = np.zeros((number, int(kind.max(initial=-1)) + 1))
         for group in groups:
             rows = np.bincount(kind[group], minlength=total.shape[1])
             columns = np.bincount(np.searchsorted(ages, self.unit_age[group]), minlength=len(ages))
             used = np.flatnonzero(rows)
-            total[:, used] += random_tables(rows[used], columns, number, rng) @ ages
+            tables = random_table.rvs(rows[used], columns, method="patefield", size=number, random_state=rng)
+            total[:, used] += tables @ ages
         return total
 
     def _dealt(self, number: int, groups, rng: np.random.Generator) -> Iterator[np.ndarray]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import chain
 
 import numpy as np
 from scipy import sparse
@@ -38,16 +39,16 @@ class CellValues:
         self.shape = (counts.shape[0], counts.shape[1] if genes is None else len(genes))
         self._totals = counts.obs["n_counts"].to_numpy(dtype=np.float64)
         self._target = float(np.median(self._totals)) if len(self._totals) else 1.0
-        self._begun: list[tuple[slice, sparse.csr_matrix]] = []
-        self._rest: Iterator[tuple[slice, sparse.csr_matrix]] | None = None
+        self._begun: Iterator[tuple[slice, sparse.csr_matrix]] | None = None
         self._kept: list[tuple[slice, sparse.csr_matrix]] | None = None
 
     def detection(self) -> np.ndarray:
         """Return the fraction of the first cells in which each gene is detected; call it before iterating."""
-        self._rest = self.counts.blocks(BLOCK_VALUES)
-        self._begun = [next(self._rest)]
-        first = take(self._begun[0][1], self._place, self.shape[1])
-        return np.bincount(first.indices, minlength=self.shape[1]) / max(first.shape[0], 1)
+        blocks = self.counts.blocks(BLOCK_VALUES)
+        first = next(blocks)
+        self._begun = chain([first], blocks)  # so that it is not read again
+        part = take(first[1], self._place, self.shape[1])
+        return np.bincount(part.indices, minlength=self.shape[1]) / max(part.shape[0], 1)
 
     def ordered(self, order: np.ndarray) -> CellValues:
         """Return these values with gene ``order[i]`` at place i, to be called before iterating."""
@@ -73,18 +74,11 @@ class CellValues:
         self._kept = kept
 
     def _scaled(self) -> Iterator[tuple[slice, sparse.csr_matrix]]:
-        for cells, raw in smaller(self._raw(), BLOCK_CELLS):
+        blocks, self._begun = self._begun or self.counts.blocks(BLOCK_VALUES), None
+        for cells, raw in smaller(blocks, BLOCK_CELLS):
             part = take(raw, self._place, self.shape[1])
             part.data = self._scale(part.astype(np.float64), cells).data.astype(np.float32)
             yield cells, part
-
-    def _raw(self) -> Iterator[tuple[slice, sparse.csr_matrix]]:
-        """Yield the counts of the file, without reading again what :meth:`detection` has read."""
-        rest = self._rest or self.counts.blocks(BLOCK_VALUES)
-        self._rest = None
-        while self._begun:
-            yield self._begun.pop()
-        yield from rest
 
     def _scale(self, block: sparse.csr_matrix, cells: slice) -> sparse.csr_matrix:
         if self.scaling == "l2":
