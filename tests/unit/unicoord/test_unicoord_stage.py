@@ -11,8 +11,8 @@ from panscape.data.counts import Counts, CountsWriter
 from panscape.errors import UserError
 from panscape.unicoord.configured import configured_labels
 from panscape.unicoord.coordinates import active_coordinates, write_coordinates
-from panscape.unicoord.label_transfer import cell_values
 from panscape.unicoord.label_checks import check_gap
+from panscape.unicoord.label_transfer import cell_values
 from panscape.unicoord.leave_out import restore_groups
 from panscape.unicoord.model import CoordinateSystem
 from panscape.unicoord.score import score_model
