@@ -137,6 +137,24 @@ def test_of_two_peaks_that_correlate_alike_the_best_holds_within_types():
     assert odds[1] / odds[0] == pytest.approx(np.exp(2))
 
 
+def test_against_peaks_that_share_the_types_the_whole_correlation_is_no_evidence():
+    random = np.random.default_rng(6)
+    value = np.r_[0.9, 0.6, random.normal(0, 0.3, 40).clip(-0.9, 0.9)]
+    n, target = len(value), np.arange(len(value)) < 2
+    rivals = Rivals(
+        value, np.ones(n), np.ones(n), np.full(n, 9e3), np.zeros(n, int), np.where(target, 0, 1.0)
+    )
+    table = pd.DataFrame(
+        {"gene": "g", "peak": ["a", "b"], "distance": 9000, "r": value[:2], "rho": value[:2]}
+    )
+    given = table, rivals, np.arctanh(value), np.zeros(n, int), np.where(target, -1, np.arange(n) - 2), 0.1
+    chances = [
+        best_peaks(*given, None if only is None else Support(np.zeros(2), only))["probability"].item()
+        for only in (None, 0.0, 0.5, 1.0)
+    ]
+    assert chances[0] == chances[1] > chances[2] > chances[3] == pytest.approx(0.5)
+
+
 def test_few_links_or_clusters_judge_nothing():
     rna, atac, places, peaks, _ = drawn(genes=40)
     pairs = candidate_pairs(places, peaks, np.full(len(peaks), 100), np.ones(len(places), bool))

@@ -65,6 +65,13 @@ def test_neighbours_by_partition_have_the_recall_asked_for(recall):
     assert recall - 0.03 < found <= 1
 
 
+def test_descent_replaces_a_search_of_too_many_points(monkeypatch):
+    monkeypatch.setattr(module, "MOST_COMPARED", 0)
+    monkeypatch.setattr(module, "approximate_neighbors", lambda points, n, **given: (n, given))
+    assert neighbors(points(300), 9, exact_below=0, descent=True, seed=3) == (9, {"seed": 3, "threads": 1})
+    assert neighbors(points(300), 9, exact_below=0, seed=3)[0].shape == (300, 9)
+
+
 @pytest.mark.slow
 def test_approximate_neighbours_are_mostly_right_and_repeatable(monkeypatch):
     monkeypatch.setattr(module, "MOST_COMPARED", 0)  # as if there were millions of points

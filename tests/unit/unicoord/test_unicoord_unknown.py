@@ -47,6 +47,18 @@ def test_a_scattered_rare_class_gets_its_own_threshold():
     assert nonconformity.judged(raw - 100.0, nearest)[1].sum() == 0
 
 
+def test_the_threshold_is_of_the_scores_beyond_the_limits_of_their_classes():
+    rng = np.random.default_rng(4)
+    centres = np.array([[0.0, 0, 0], [50.0, 0, 0]])
+    held = np.repeat(centres, 200, axis=0) + rng.normal(size=(400, 3))
+    whiten = np.stack([np.eye(3)] * 2)
+    for limits in ([0.0, 0.0], [0.0, 3.0], [-3.0, 1.0]):
+        made = confidence._Classes(centres, whiten, np.array(limits)).nonconformity(held, 0.05)
+        unknown = made.judged(*made.raw(held))[1]
+        assert 0.045 < unknown.mean() <= 0.05
+        np.testing.assert_allclose(np.diff(made.thresholds), np.diff(limits) * made.weights[0])
+
+
 def calibrated_types(seed=3):
     """Return calibrated nonconformity, and new cells: features, probabilities, and whether they are known.
 

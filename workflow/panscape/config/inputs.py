@@ -13,7 +13,7 @@ from panscape.config import gene_overlap, libraries, root, species, studies
 from panscape.config.lines_table import check_table
 from panscape.config.look import Seen, look
 from panscape.config.schema import Schema, schema
-from panscape.config.trained_labels import label_problems, unlabelled
+from panscape.config.trained_labels import label_problems, trained_cells, unlabelled
 from panscape.coscape import reference
 from panscape.data.limits import use_limits
 from panscape.data.once import remembering
@@ -93,9 +93,11 @@ def _check_all(config: dict[str, Any]) -> Checked:
     understood = [study.understood for study in seen if study.understood is not None]
     warnings = [*_doubtful(config), *root.doubtful(config), *doubts(understood)]
     problems += species.undeclared(seen, config)
-    warnings += unlabelled(config, seen)
+    if (labelled := trained_cells(config, seen)) is not None:
+        warnings += unlabelled(config, labelled)
+        problems += label_problems(config, labelled)
     warnings += [*species.contradicted(seen, config), *species.forecast(seen, config)]
-    problems += [*label_problems(config, seen), *_lines(config, understood), *truths(understood)]
+    problems += [*_lines(config, understood), *truths(understood)]
     faults, doubtful = check_table(config, understood)
     problems += faults
     warnings += doubtful

@@ -25,11 +25,8 @@ def wanted_columns(config: Mapping[str, Any]) -> set[str]:
     return named.union(*(scenario["from"] or {} for scenario in settings["scenarios"]))
 
 
-def label_problems(config: Mapping[str, Any], seen: Sequence[Seen]) -> Iterator[Problem]:
-    """Yield labels, scenarios and tests that the cells to be trained on make impossible.
-
-    Quality control, which removes cells later, cannot make any of them possible. Nothing is said if some of
-    the cells or labels come into being during the run.
+def trained_cells(config: Mapping[str, Any], seen: Sequence[Seen]) -> pd.DataFrame | None:
+    """Return the labels of all cells to be trained on, and their `study`.
 
     Parameters
     ----------
@@ -37,12 +34,34 @@ def label_problems(config: Mapping[str, Any], seen: Sequence[Seen]) -> Iterator[
         The complete configuration.
     seen
         The studies whose files exist.
+
+    Returns
+    -------
+    DataFrame; None if some of the cells or labels are not known before the run.
+    """
+    settings, names = config["unicoord"], studies.used_by(config, "unicoord")
+    parts = [study for study in seen if study.name in names and study.genes is not None]
+    made = settings["tables"] or {"features", "usage"} & set(settings["label_transfer"])
+    if not names or len(parts) < len(names) or made:
+        return None
+    return pd.concat([study.labels.assign(study=study.name) for study in parts], ignore_index=True)
+
+
+def label_problems(config: Mapping[str, Any], obs: pd.DataFrame) -> Iterator[Problem]:
+    """Yield labels, scenarios and tests that the cells to be trained on make impossible.
+
+    Quality control, which removes cells later, cannot make any of them possible.
+
+    Parameters
+    ----------
+    config
+        The complete configuration.
+    obs
+        From :func:`trained_cells`.
     """
     from panscape.unicoord.configured import configured_labels
 
-    obs, settings = _cells(config, seen), config["unicoord"]
-    if obs is None:
-        return
+    settings = config["unicoord"]
     asked = {name for _, name, _ in asked_classes(config)} & set(obs)
     unknown = [*unknown_classes(config, {name: classes(obs[name]) for name in asked})]
     yield from unknown
@@ -62,33 +81,20 @@ def label_problems(config: Mapping[str, Any], seen: Sequence[Seen]) -> Iterator[
         yield from _of_tests(settings, obs, there)
 
 
-def unlabelled(config: Mapping[str, Any], seen: Sequence[Seen]) -> Iterator[str]:
-    """Yield warnings of studies to be trained on without a value of a discrete label that others have."""
-    obs = _cells(config, seen)
-    if obs is None:
-        return
+def unlabelled(config: Mapping[str, Any], obs: pd.DataFrame) -> Iterator[str]:
+    """Yield warnings of studies to be trained on without a value of a discrete label; `obs` as above."""
     for label in config["unicoord"]["labels"]:
         name = label["name"]
         if name not in obs or label["kind"] != "discrete":
             continue
         filled = obs[name].notna().groupby(obs["study"], sort=False, observed=True).any()
         empty = filled.index[~filled]
-        if len(empty) and filled.any():
+        if len(empty):
             yield (
                 f"unicoord.labels: {name} has no value in {', '.join(empty)}, whose cells count as "
                 "unlabelled; to annotate new studies, list them in unicoord.apply.studies, so that nothing "
                 "of them is trained on"
             )
-
-
-def _cells(config: Mapping[str, Any], seen: Sequence[Seen]) -> pd.DataFrame | None:
-    """Return the labels of all cells to be trained on; None if some are not known before the run."""
-    settings, names = config["unicoord"], studies.used_by(config, "unicoord")
-    parts = [study for study in seen if study.name in names and study.genes is not None]
-    made = settings["tables"] or {"features", "usage"} & set(settings["label_transfer"])
-    if not names or len(parts) < len(names) or made:
-        return None
-    return pd.concat([study.labels.assign(study=study.name) for study in parts], ignore_index=True)
 
 
 def _of_labels(obs: pd.DataFrame, labels: Sequence[Any], hierarchy: Sequence[Any]) -> Iterator[Problem]:
