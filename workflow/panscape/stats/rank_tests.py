@@ -95,8 +95,8 @@ def tied_rank_sum(values: np.ndarray, case: np.ndarray) -> float:
     Examples
     --------
     >>> values, case = np.array([1.0, 1, 2, 3, 4, 5]), np.array([False, False, False, True, True, True])
-    >>> round(tied_rank_sum(values, case), 6) == round(rank_sum(values[None], case)[0], 6)
-    True
+    >>> round(tied_rank_sum(values, case), 3), rank_sum(values[None], case).round(3)
+    (0.077, array([0.077]))
     """
     n, first = len(values), int(case.sum())
     often = np.unique(values, return_counts=True)[1]
