@@ -29,4 +29,4 @@ files.write_tsv(result.pairs, snakemake.output.pairs)
 files.write_tsv(result.chance, snakemake.output.chance)
 if result.signal is not None:
     files.write_csr(result.signal.stored(), snakemake.output.signal[0], quick=True)
-files.write_h5ad(result.expression, snakemake.output.expression, compression=None)
+files.write_h5ad(result.expression, snakemake.output.expression, compressed=False)

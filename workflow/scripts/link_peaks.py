@@ -22,4 +22,4 @@ linked = link_sample(
 files.write_tsv(linked.links, output.links)
 files.write_tsv(linked.best, output.best)
 files.write_tsv(linked.validation, output.evidence)
-files.write_h5ad(linked.scores, output.scores, compression=None)
+files.write_h5ad(linked.scores, output.scores, compressed=False)

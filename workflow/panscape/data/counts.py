@@ -15,7 +15,7 @@ import pandas as pd
 from scipy import sparse
 
 from panscape.data.elements import read_frame
-from panscape.data.files import open_h5
+from panscape.data.files import COMPRESSION, open_h5
 
 RARE = "rare_genes"  # key of uns
 BLOCK_VALUES = 8_000_000  # non-zero values per block: about 100 MB with indices
@@ -160,8 +160,8 @@ class CountsWriter:
         self._file.attrs.update({"encoding-type": "anndata", "encoding-version": "0.1.0"})
         group = self._file.create_group("X")
         group.attrs.update({"encoding-type": "csr_matrix", "encoding-version": "0.1.0"})
-        compression = "lzf" if compressed else None
-        options = {"maxshape": (None,), "chunks": (1 << 18,), "compression": compression}
+        options = {"maxshape": (None,), "chunks": (1 << 18,), "shuffle": compressed}
+        options.update(COMPRESSION if compressed else {})
         self._data = group.create_dataset("data", shape=(0,), dtype=np.float32, **options)
         self._indices = group.create_dataset("indices", shape=(0,), dtype=np.int32, **options)
 

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from anndata import AnnData
 
 SPOOL = ".spool"  # ends the name of a file that a writer needs beside its scratch file
+# LZF would be faster, but never clears its table: the bytes written would hang on what was in memory before
+COMPRESSION = {"compression": "gzip", "compression_opts": 1}  # of arrays in HDF5 files
 RERUN = "if a run wrote it, delete it and run the same command again"
 
 _HOST = hashlib.sha256(platform.node().encode()).hexdigest()[:8]
@@ -208,7 +210,7 @@ def read_csr(path: str | Path) -> sparse.csr_matrix:
         return sparse.csr_matrix(sparse.load_npz(path))
 
 
-def write_h5ad(table: AnnData, path: str | Path, *, compression: str | None = "lzf") -> None:
+def write_h5ad(table: AnnData, path: str | Path, *, compressed: bool = True) -> None:
     """Write an AnnData object as h5ad; the file appears only once it is complete.
 
     Parameters
@@ -218,11 +220,11 @@ def write_h5ad(table: AnnData, path: str | Path, *, compression: str | None = "l
         :func:`panscape.data.h5mu.write_h5mu` for several modalities.
     path
         File to create or replace; its folder is created if missing.
-    compression
-        HDF5 filter of the arrays: ``"lzf"`` (fast), ``"gzip"`` or None.
+    compressed
+        Whether to compress the arrays (:data:`COMPRESSION`): False for a file that is read once or twice.
     """
     with atomic(path) as scratch:
-        table.write_h5ad(scratch, compression=compression)
+        table.write_h5ad(scratch, **(COMPRESSION if compressed else {}))
 
 
 @contextlib.contextmanager

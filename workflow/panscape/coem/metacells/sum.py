@@ -258,7 +258,7 @@ def write_grouped(grouped: Grouped, output: Any) -> None:
             "carried": json.dumps([dict(one) for one in grouped.carried]),
         },
     )
-    write_h5ad(table, output.views, compression=None)
+    write_h5ad(table, output.views, compressed=False)
 
 
 def read_grouped(given: Any) -> Grouped:
