@@ -108,7 +108,7 @@ def coexpress(
     -----
     Normalised values are rounded to float32, so that they are the same on every processor. Their correlations
     are computed in float64, agree with numpy and scipy on these values to about 1e-10, and are stored as
-    float32. One genes x genes matrix per level of the cluster tree is in memory at a time. Spearman's ranks
+    float32. Few genes x genes matrices of nested clusters are in memory at a time. Spearman's ranks
     use the same values, so that equal ratios tie.
     """
     from threadpoolctl import threadpool_limits
