@@ -108,9 +108,8 @@ def planted_clusters(cells: Cells, experiments: int) -> np.ndarray:
 def signal_of(values: Values, members: sparse.csr_matrix, names: list[str]) -> Signal:
     """Return the signal of all pairs by Pearson's correlation."""
     signal = Signal.empty(names)
-    clusters = pd.DataFrame({"cluster": [f"c{row}" for row in range(members.shape[0])], "parent": ""})
     settings = CoexpressionSettings(eta=1.0, min_expected=MIN_EXPECTED)
-    for _ in correlate_clusters(values, clusters, members, settings, signal=signal):
+    for _ in correlate_clusters(values, members, settings, signal=signal):
         pass
     return signal
 

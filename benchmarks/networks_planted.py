@@ -100,14 +100,13 @@ def by_correlations(drawn, blocks, estimator):
     sizes = [len(block) for block in blocks]
     line = np.repeat(np.arange(len(blocks)), sizes)
     members = sparse.csr_matrix((np.ones(len(line)), (line, np.arange(len(line)))))
-    clusters = pd.DataFrame({"cluster": drawn.lines["line"].astype(str), "parent": ""})
     settings = CoexpressionSettings(estimator=estimator, eta=0.0)
     values = Values(counts, totals, settings.normalisation, float(np.median(totals)))
     if estimator == CORRECTED:
         weights, genes = fit_weights(values, members), list(drawn.genes["gene"])
-        kept, _ = correct_clusters(values, genes, clusters, members, settings, weights)
+        kept, _ = correct_clusters(values, genes, members, settings, weights)
     else:
-        kept = correlate_clusters(values, clusters, members, settings)
+        kept = correlate_clusters(values, members, settings)
     result = np.zeros((counts.shape[1], len(blocks)))
     for row, found in kept:
         square = np.where(found.first != found.second, found.value.astype(np.float64) ** 2, 0)

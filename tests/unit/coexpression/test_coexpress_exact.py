@@ -59,7 +59,7 @@ def test_equals_numpy_and_scipy(tmp_path, monkeypatch, method, normalisation, n_
     values = Values.load(tmp_path / "counts.h5ad", genes, normalisation)
     for eta in (0.0, 0.25):
         settings = CoexpressionSettings(estimator=method, eta=eta, normalisation=normalisation)
-        kept = engine.correlate_clusters(values, clusters, members, settings, 2, n_sparse=n_sparse)
+        kept = engine.correlate_clusters(values, members, settings, 2, n_sparse=n_sparse)
         matrix, pairs = engine._assemble(kept, genes, len(clusters))
         for row in range(len(clusters)):
             truth = reference(counts, counts.sum(axis=1) + 7, members[row].indices, method, normalisation)
@@ -142,3 +142,43 @@ def test_nested_steps_refuse_a_circle():
     members = sparse.csr_matrix(np.ones((3, 5), dtype=np.int8))
     with pytest.raises(ValueError, match="ancestors"):
         list(nesting.nested_steps(members, np.array([-1, 2, 1])))
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_smallest_supersets_are_those_of_sets(seed):
+    rng = np.random.default_rng(seed)
+    cells = [
+        set(range(12)),
+        set(),
+        *(set(rng.choice(12, rng.integers(1, 12), replace=False)) for _ in range(40)),
+    ]
+    cells += [set(one) for one in cells[5:9]]  # the same cells again
+    members = sparse.csr_matrix([[number in one for number in range(12)] for one in cells], dtype=np.int8)
+    for row, parent in enumerate(nesting.smallest_supersets(members)):
+        above = [at for at, one in enumerate(cells) if one > cells[row] or (one == cells[row] and at < row)]
+        assert (parent >= 0) == bool(above)
+        if above:
+            assert parent in above and len(cells[parent]) == min(len(cells[at]) for at in above)
+
+
+def test_clusters_are_shared_across_resolutions(monkeypatch):
+    monkeypatch.setattr(nesting, "SMALLEST_PART", 2)
+    # two resolutions of the same cells: the coarser's clusters are unions of the finer's
+    rows = [np.arange(80), *np.split(np.arange(80), 2), *np.split(np.arange(80), 8)]
+    members = sparse.csr_matrix([np.isin(np.arange(80), cells) for cells in rows], dtype=np.int8)
+    steps = list(nesting.nested_steps(members, nesting.smallest_supersets(members)))
+    assert sum(len(step.rest) for step in steps) == 80
+
+
+def test_few_sums_are_in_memory_at_a_time(monkeypatch):
+    monkeypatch.setattr(nesting, "SMALLEST_PART", 1)
+    # a long chain: each cluster is the one before and a cell, which is a cluster of its own
+    rows = [np.arange(stop) for stop in range(40, 1, -1)] + [np.array([cell]) for cell in range(40)]
+    members = sparse.csr_matrix([np.isin(np.arange(40), cells) for cells in rows], dtype=np.int8)
+    begun, most = set(), 0
+    for step in nesting.nested_steps(members, nesting.smallest_supersets(members)):
+        begun.discard(step.cluster)
+        most = max(most, len(begun) + 1)
+        if step.into >= 0:
+            begun.add(step.into)
+    assert most == 2

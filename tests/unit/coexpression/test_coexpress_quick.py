@@ -45,7 +45,7 @@ def test_screened_clusters_keep_what_all_of_float64_keeps(tmp_path, monkeypatch,
     result = []
     for worth in (-1.0, 1.0):
         monkeypatch.setattr(engine, "WORTH", worth)
-        kept = engine.correlate_clusters(values, clusters, members, settings)
+        kept = engine.correlate_clusters(values, members, settings)
         result.append(engine._assemble(kept, genes, len(clusters)))
     (plain, pairs), (quick, quick_pairs) = result
     assert pairs.equals(quick_pairs)

@@ -19,16 +19,14 @@ def study():
 
 
 def results(study, estimator, options):
-    values, clusters, members, *_ = study
+    values, _, members, *_ = study
     genes = [f"g{number}" for number in range(values.counts.shape[1])]
     if estimator == "pearson":
         signal = Signal.empty(genes)
-        kept = list(coexpress.correlate_clusters(values, clusters, members, options, signal=signal))
+        kept = list(coexpress.correlate_clusters(values, members, options, signal=signal))
     else:
         weights = fit_weights(values, members)
-        kept, signal = corrected.correct_clusters(
-            values, genes, clusters, members, options, weights, signal=True
-        )
+        kept, signal = corrected.correct_clusters(values, genes, members, options, weights, signal=True)
     arrays = [array for _, part in kept for array in (part.first, part.second, part.value)]
     return [*arrays, signal.squares, signal.noise]
 

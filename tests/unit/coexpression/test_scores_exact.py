@@ -11,7 +11,7 @@ from scipy import sparse
 
 from panscape.coscape.coexpression.chance import corrected_chance
 from panscape.coscape.coexpression.corrected import correct_clusters, walk_sums
-from panscape.coscape.coexpression.nesting import finest_clusters, nested_steps, parent_rows
+from panscape.coscape.coexpression.nesting import finest_clusters, nested_steps, smallest_supersets
 from panscape.coscape.coexpression.pair_scores import score_pairs
 from panscape.coscape.coexpression.settings import CoexpressionSettings
 from panscape.coscape.coexpression.signal import choose_pairs
@@ -83,12 +83,12 @@ def test_cells_of_a_bin_have_similar_depths():
 
 @pytest.mark.parametrize("n_sparse", [0, 9, 24])
 def test_statistic_equals_the_dense_formulas(study, n_sparse):
-    values, clusters, members, weights = study
+    values, _, members, weights = study
     expected = dense_study(values, members, weights)
     plan = Plan.of_counts(values.counts, 1.0, n_sparse=n_sparse)
     ordered, weighed = values.reordered(plan.order), weights.reordered(plan.order)
     seen = set()
-    for row, sums in walk_sums(ordered, clusters, members, plan, weighed):
+    for row, sums in walk_sums(ordered, members, plan, weighed):
         terms = ScoreTerms.of(sums, weighed.h)
         t, valid, r = (part[np.ix_(plan.order, plan.order)] for part in expected[row])
         total, deviation = terms.rows(sums.moments.products.copy(), 0, 24, MIN_EXPECTED)
@@ -106,10 +106,10 @@ def test_statistic_equals_the_dense_formulas(study, n_sparse):
 
 
 def test_nested_sums_equal_direct_ones(study):
-    values, clusters, members, weights = study
+    values, _, members, weights = study
     plan = Plan(np.arange(24), 0)
-    assert any(step.into >= 0 for step in nested_steps(members, parent_rows(clusters)))
-    for row, sums in walk_sums(values, clusters, members, plan, weights):
+    assert any(step.into >= 0 for step in nested_steps(members, smallest_supersets(members)))
+    for row, sums in walk_sums(values, members, plan, weights):
         direct = score_sums(values.counts, weights, members[row].indices, plan)
         for one, other in (
             (sums.cross, direct.cross),
@@ -121,9 +121,9 @@ def test_nested_sums_equal_direct_ones(study):
 
 
 def test_signal_and_weights_of_pairs(study):
-    values, clusters, members, weights = study
+    values, _, members, weights = study
     options = CoexpressionSettings(eta=0.2)
-    kept, signal = correct_clusters(values, names(values), clusters, members, options, weights, signal=True)
+    kept, signal = correct_clusters(values, names(values), members, options, weights, signal=True)
     dense = dense_study(values, members, weights)
     size = np.diff(members.indptr)
     squares = np.triu(sum(np.where(valid, t, 0) ** 2 for t, valid, _ in dense), 1)
@@ -147,15 +147,15 @@ def test_signal_and_weights_of_pairs(study):
 
 
 def test_pairs_are_chosen_over_studies_of_different_genes(study):
-    values, clusters, members, weights = study
+    values, _, members, weights = study
     genes, keep = names(values), np.arange(2, 24)
     part = Values(values.counts[:, keep].tocsr(), values.totals, values.how, values.target)
     fewer = fit_weights(part, members)
     some = [genes[i] for i in keep]
     options = {"signal": True}
     signals = [
-        correct_clusters(values, genes, clusters, members, CoexpressionSettings(), weights, **options)[1],
-        correct_clusters(part, some, clusters, members, CoexpressionSettings(), fewer, **options)[1],
+        correct_clusters(values, genes, members, CoexpressionSettings(), weights, **options)[1],
+        correct_clusters(part, some, members, CoexpressionSettings(), fewer, **options)[1],
     ]
     table = choose_pairs(signals, genes, 1000)
     has_first = table["gene_a"].isin(genes[:2])
@@ -225,10 +225,10 @@ def test_shared_weights_hardly_change_the_statistic_of_the_original(study):
 
 
 def test_result_does_not_depend_on_threads(study):
-    values, clusters, members, weights = study
+    values, _, members, weights = study
     results = [
         correct_clusters(
-            values, names(values), clusters, members, CoexpressionSettings(), weights, signal=True, threads=n
+            values, names(values), members, CoexpressionSettings(), weights, signal=True, threads=n
         )
         for n in (1, 2)
     ]
@@ -239,9 +239,9 @@ def test_result_does_not_depend_on_threads(study):
 
 @pytest.mark.parametrize("shrinkage", ["soft", "garrote", "posterior"])
 def test_shrinkage_uses_the_error_of_the_corrected_correlation(study, shrinkage):
-    values, clusters, members, weights = study
+    values, _, members, weights = study
     plain, shrunk = (
-        correct_clusters(values, names(values), clusters, members, options, weights)[0]
+        correct_clusters(values, names(values), members, options, weights)[0]
         for options in (CoexpressionSettings(eta=0.0), CoexpressionSettings(eta=0.0, shrinkage=shrinkage))
     )
     for (_, one), (row, other) in zip(plain, shrunk, strict=True):
@@ -258,10 +258,10 @@ def test_shrinkage_uses_the_error_of_the_corrected_correlation(study, shrinkage)
 
 
 def test_chance_of_the_corrected_estimator_counts_pairs_of_independent_genes():
-    values, clusters, members = made_study(3, n_cells=1200, n_genes=60, coupled=False)
+    values, _, members = made_study(3, n_cells=1200, n_genes=60, coupled=False)
     one, options = sparse.csr_matrix(members[[2]]), CoexpressionSettings(eta=0.3, estimator="corrected")
     weights = fit_weights(values, one)
-    kept = correct_clusters(values, names(values), clusters.iloc[:1], one, options, weights)[0][0][1]
+    kept = correct_clusters(values, names(values), one, options, weights)[0][0][1]
     edges = (kept.first != kept.second).sum()
     rng = np.random.default_rng(0)
     found = [corrected_chance(values, weights, one.indices, options, rng) for _ in range(5)]

@@ -209,7 +209,7 @@ def chance_edges(
             part = sparse.csr_matrix(part[:, used])
         if method == "spearman":
             part = tied_ranks(part)
-        dense = part.toarray().astype(np.float32)
+        dense = part.T.toarray(order="C").astype(np.float32, copy=False)
         passing = _passing(_shuffle(dense, depth[cells], depth_strata, rng), eta, shrink)
         result[row] = passing * _scale(n_genes, len(used))
         if progress:
@@ -246,8 +246,8 @@ def corrected_chance(
     """
     n_genes = values.counts.shape[1]
     used = _sampled_genes(n_genes, len(cells), work, rng)
-    dense = values.counts[cells][:, used].toarray()
-    counts = _shuffle(dense, values.totals[cells], depth_strata, rng)
+    dense = values.counts[cells][:, used].T.toarray(order="C")
+    counts = _shuffle(dense, values.totals[cells], depth_strata, rng).T
     here = replace(weights.reordered(used), size=weights.size[cells], group=weights.group[cells])
     edges = permuted_edges(counts, values.totals[cells], here, settings)
     return edges * _scale(n_genes, len(used))
@@ -265,23 +265,24 @@ def _scale(n_genes: int, n_used: int) -> float:
 
 
 def _shuffle(dense: np.ndarray, depth: np.ndarray, strata: int, rng: np.random.Generator) -> np.ndarray:
-    """Permute every column independently within strata of depth."""
+    """Permute every row (a gene's values, together in memory) independently within strata of depth."""
     strata = int(np.clip(len(depth) // 10, 1, strata))
     for cells in np.array_split(np.argsort(depth, kind="stable"), strata):
-        dense[cells] = rng.permuted(dense[cells], axis=0)
+        dense[:, cells] = rng.permuted(dense[:, cells], axis=1)
     return dense
 
 
 def _passing(dense: np.ndarray, eta: float, shrink) -> int:
-    """Count off-diagonal pairs of columns whose absolute correlation reaches eta."""
-    if len(dense) < 3:
+    """Count off-diagonal pairs of rows whose absolute correlation reaches eta; `dense` is overwritten."""
+    n_cells = dense.shape[1]
+    if n_cells < 3:
         return 0
-    dense = dense - dense.mean(axis=0, dtype=np.float64).astype(np.float32)
-    length = np.sqrt((dense.astype(np.float64) ** 2).sum(axis=0))
-    varies = length > 1e-6 * np.sqrt(len(dense))
-    dense = dense[:, varies] / length[varies].astype(np.float32)
-    r = dense.T @ dense
+    dense -= dense.mean(axis=1, dtype=np.float64, keepdims=True).astype(np.float32)
+    length = np.sqrt(np.einsum("ij,ij->i", dense, dense, dtype=np.float64))
+    varies = length > 1e-6 * np.sqrt(n_cells)
+    dense /= np.where(varies, length, np.inf)[:, None].astype(np.float32)
+    r = dense @ dense.T
     if shrink is not None:
-        r = shrink(r, len(dense))
+        r = shrink(r, n_cells)
     strong = np.abs(r) >= eta
     return int(strong.sum() - np.diagonal(strong).sum()) // 2

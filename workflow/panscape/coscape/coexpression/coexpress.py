@@ -108,7 +108,7 @@ def coexpress(
     -----
     Normalised values are rounded to float32, so that they are the same on every processor. Their correlations
     are computed in float64, agree with numpy and scipy on these values to about 1e-10, and are stored as
-    float32. One genes x genes matrix per level of the cluster tree is in memory at a time. Spearman's ranks
+    float32. Few genes x genes matrices of nested clusters are in memory at a time. Spearman's ranks
     use the same values, so that equal ratios tie.
     """
     from threadpoolctl import threadpool_limits
@@ -132,13 +132,11 @@ def coexpress(
         chance = sampled_chance(values, clusters, members, chosen, rng, weights=weights)
         # from here on, the values may be written over
         if weights is not None:
-            given = values, genes, clusters, members, chosen, weights
+            given = values, genes, members, chosen, weights
             kept, found = correct_clusters(*given, signal=signal, threads=threads, overwrite=True)
         else:
             found = Signal.empty(genes) if signal else None
-            kept = correlate_clusters(
-                values, clusters, members, chosen, threads, signal=found, overwrite=True
-            )
+            kept = correlate_clusters(values, members, chosen, threads, signal=found, overwrite=True)
         matrix, pairs = _assemble(kept, genes, len(clusters))
     sizes = clusters[["cluster"]].assign(n_cells=np.diff(members.indptr))
     table = chance_table(sizes, chance, edges_per_cluster(matrix, pairs))
@@ -148,7 +146,6 @@ def coexpress(
 
 def correlate_clusters(
     values: Values,
-    clusters: pd.DataFrame,
     members: sparse.csr_matrix,
     settings: CoexpressionSettings,
     threads: int = 1,
@@ -163,7 +160,7 @@ def correlate_clusters(
     ----------
     values
         Values of all cells.
-    clusters, members, settings, threads
+    members, settings, threads
         As in :func:`coexpress`.
     n_sparse
         Number of genes on the sparse route, for tests and benchmarks; None chooses it by the detection.
@@ -180,13 +177,13 @@ def correlate_clusters(
     walk: Iterator[tuple[int, Survivors]]
     if settings.estimator == "pearson":
         normalised = ordered.all_normalised(overwrite=overwrite)
-        walk = _pearson(normalised, clusters, members, settings, plan, part)
+        walk = _pearson(normalised, members, settings, plan, part)
     else:
         if part is not None:  # the signal is that of Pearson's correlations
             normalised = ordered.all_normalised()
-            for _ in _pearson(normalised, clusters, members, replace(settings, eta=1.0), plan, part):
+            for _ in _pearson(normalised, members, replace(settings, eta=1.0), plan, part):
                 pass
-        walk = _spearman(ordered, clusters, members, settings, plan, overwrite)
+        walk = _spearman(ordered, members, settings, plan, overwrite)
     sizes = np.diff(members.indptr)
     progress = Progress("cells of clusters", int(sizes.sum()))
     for row, survivors in walk:
@@ -196,11 +193,11 @@ def correlate_clusters(
         part.place_into(signal, plan.order)
 
 
-def _pearson(normalised, clusters, members, settings, plan, signal) -> Iterator[tuple[int, Survivors]]:
+def _pearson(normalised, members, settings, plan, signal) -> Iterator[tuple[int, Survivors]]:
     """Correlate each cluster from the sums of its cells."""
-    passes = Passes.of_work(len(clusters), len(plan.order), loaded=plan.compiled)
+    passes = Passes.of_work(members.shape[0], len(plan.order), loaded=plan.compiled)
     blocks = partial(row_blocks, normalised)
-    for row, sums in nested_sums(members, clusters, lambda cells, into: moments(blocks(cells), plan, into)):
+    for row, sums in nested_sums(members, lambda cells, into: moments(blocks(cells), plan, into)):
         centred = _centred(partial(blocks, _cells(members, row)))
         yield row, correlate_pairs(sums, settings, centred, signal=signal, passes=passes)
 
@@ -209,12 +206,12 @@ def _cells(members: sparse.csr_matrix, row: int) -> np.ndarray:
     return members.indices[members.indptr[row] : members.indptr[row + 1]]
 
 
-def _spearman(values, clusters, members, settings, plan, overwrite: bool) -> Iterator[tuple[int, Survivors]]:
+def _spearman(values, members, settings, plan, overwrite: bool) -> Iterator[tuple[int, Survivors]]:
     """Rank the values within every cluster and correlate the ranks."""
     levels, width = _levels(values, overwrite)
     fraction = 0.0 if can_screen(settings) else 1.0
-    passes = Passes.of_work(len(clusters), len(plan.order), loaded=plan.compiled)
-    for row in range(len(clusters)):
+    passes = Passes.of_work(members.shape[0], len(plan.order), loaded=plan.compiled)
+    for row in range(members.shape[0]):
         cells = _cells(members, row)
         part = levels[cells] if len(cells) < levels.shape[0] else levels
         ranks = tied_ranks(part, width, compiled=plan.compiled)

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 
 import numpy as np
-import pandas as pd
 from scipy import sparse
 
 from panscape.coscape.coexpression.correlation import (
@@ -28,7 +27,7 @@ from panscape.stats.score_terms import ScoreTerms
 
 
 def walk_sums(
-    values: Values, clusters: pd.DataFrame, members: sparse.csr_matrix, plan: Plan, weights: Weights
+    values: Values, members: sparse.csr_matrix, plan: Plan, weights: Weights
 ) -> Iterator[tuple[int, ScoreSums]]:
     """Yield (row, sums) of every cluster, children before their parents.
 
@@ -36,20 +35,17 @@ def walk_sums(
     ----------
     values, weights
         Counts and weights, with the genes in the order of `plan`.
-    clusters, members
+    members
         As in :func:`panscape.coscape.coexpression.coexpress.coexpress`.
     plan
         Plan of the sums of products.
     """
-    return nested_sums(
-        members, clusters, lambda cells, into: score_sums(values.counts, weights, cells, plan, into)
-    )
+    return nested_sums(members, lambda cells, into: score_sums(values.counts, weights, cells, plan, into))
 
 
 def correct_clusters(
     values: Values,
     genes: Sequence[str],
-    clusters: pd.DataFrame,
     members: sparse.csr_matrix,
     settings: CoexpressionSettings,
     weights: Weights,
@@ -64,7 +60,7 @@ def correct_clusters(
     ----------
     values, genes
         Counts of the study's genes, and their names.
-    clusters, members
+    members
         As in :func:`panscape.coscape.coexpression.coexpress.coexpress`.
     settings
         `min_expected`, `eta`, `shrinkage`, `shrinkage_strength` and `max_pairs` are used.
@@ -89,9 +85,9 @@ def correct_clusters(
     ordered, weighed = values.reordered(plan.order, overwrite=overwrite), weights.reordered(plan.order)
     sizes = np.diff(members.indptr)
     progress = Progress("cells of clusters", int(sizes.sum()))
-    passes = Passes.of_work(len(clusters), len(genes), loaded=plan.compiled)
+    passes = Passes.of_work(len(sizes), len(genes), loaded=plan.compiled)
     kept = []
-    for row, sums in walk_sums(ordered, clusters, members, plan, weighed):
+    for row, sums in walk_sums(ordered, members, plan, weighed):
         survivors = corrected_pairs(sums, weighed, settings, found, passes)
         kept.append((row, survivors.placed(plan.order)))
         progress.add(int(sizes[row]))

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 import numpy as np
-import pandas as pd
 from scipy import sparse
+
+from panscape.coscape.coexpression.atoms import atoms_of
 
 SMALLEST_PART = 256  # with fewer cells, summing them is faster than adding two matrices
 
@@ -32,22 +33,39 @@ class Step:
     into: int
 
 
-def parent_rows(clusters: pd.DataFrame) -> np.ndarray:
-    """Return the row of each cluster's parent, int64 (n_clusters,), -1 for none.
+def smallest_supersets(members: sparse.csr_matrix) -> np.ndarray:
+    """Return the row of the smallest other cluster with all cells of each, int64 (n_clusters,), -1 for none.
+
+    Clusters of several resolutions contain each other across resolutions too, so that more sums are shared
+    than along the branches of each.
 
     Parameters
     ----------
-    clusters
-        Columns `cluster` and `parent`, the parent's name or nothing.
+    members
+        CSR, clusters x cells. Of several clusters with the same cells, each is contained by those before it.
+
+    Examples
+    --------
+    >>> smallest_supersets(sparse.csr_matrix([[1, 1, 1], [1, 0, 0], [1, 1, 0]])).tolist()
+    [-1, 2, 0]
     """
-    place = {name: row for row, name in enumerate(clusters["cluster"])}
-    return np.array([place.get(name, -1) for name in clusters["parent"].fillna("")], dtype=np.int64)
+    _, contains = atoms_of(members)
+    shared = (contains @ contains.T).toarray()
+    sizes, rows = np.diff(members.indptr), np.arange(members.shape[0])
+    parents = np.full(len(rows), -1, dtype=np.int64)
+    for row in rows:
+        larger = (sizes > sizes[row]) | ((sizes == sizes[row]) & (rows < row))
+        above = np.flatnonzero(larger & (shared[row] == shared[row, row]))
+        if len(above):
+            parents[row] = above[np.lexsort((-above, sizes[above]))[0]]
+    return parents
 
 
 def nested_steps(members: sparse.csr_matrix, parents: np.ndarray) -> Iterator[Step]:
     """Yield every cluster once, depth first, children before their parents.
 
-    Only sums on the path from a cluster to its root are in memory, so memory grows with the tree's depth.
+    Only sums on the path from a cluster to its root are in memory. The child that needs most of them comes
+    first, before its parent has any, so that memory grows with the logarithm of the number of clusters.
 
     Parameters
     ----------
@@ -67,6 +85,7 @@ def nested_steps(members: sparse.csr_matrix, parents: np.ndarray) -> Iterator[St
     for row, parent in enumerate(parents):
         if parent >= 0:
             children[parent].append(row)
+    needs = _needs(parents, children)
     into = np.full(n_clusters, -1)
     rest: dict[int, np.ndarray] = {}
     taken, inside = (np.zeros(members.shape[1], dtype=bool) for _ in range(2))
@@ -84,7 +103,7 @@ def nested_steps(members: sparse.csr_matrix, parents: np.ndarray) -> Iterator[St
         rest[row] = cells[~taken[cells]]
         taken[cells] = inside[cells] = False
         stack.append(row)
-        stack.extend(reversed(children[row]))
+        stack.extend(sorted(children[row], key=lambda child: (needs[child], -child)))
     if seen != n_clusters:
         raise ValueError(f"{n_clusters - seen} clusters are ancestors of themselves")
 
@@ -101,7 +120,6 @@ Sums = TypeVar("Sums", bound=Additive)
 
 def nested_sums(
     members: sparse.csr_matrix,
-    clusters: pd.DataFrame,
     sums_of: Callable[[np.ndarray, Sums | None], Sums],
 ) -> Iterator[tuple[int, Sums]]:
     """Yield (row, sums) of every cluster, children before their parents; sums of disjoint parts are reused.
@@ -110,13 +128,11 @@ def nested_sums(
     ----------
     members
         CSR, clusters x cells.
-    clusters
-        Columns `cluster` and `parent`.
     sums_of
         Function of cells and of sums to which theirs are added (None: new ones); returns the sums.
     """
     begun: dict[int, Sums] = {}
-    for step in nested_steps(members, parent_rows(clusters)):
+    for step in nested_steps(members, smallest_supersets(members)):
         sums = sums_of(step.rest, begun.pop(step.cluster, None))
         yield step.cluster, sums
         if step.into in begun:
@@ -138,6 +154,22 @@ def finest_clusters(members: sparse.csr_matrix) -> np.ndarray:
     for row in np.argsort(-sizes, kind="stable"):
         label[_cells(members, row)] = row
     return label
+
+
+def _needs(parents: np.ndarray, children: list[list[int]]) -> list[int]:
+    """Return how many sums are in memory at a time until those of each cluster are known."""
+    needs, waiting = [1] * len(children), [len(some) for some in children]
+    ready = [row for row, number in enumerate(waiting) if not number]
+    while ready:
+        row = ready.pop()
+        some = sorted((needs[child] for child in children[row]), reverse=True)
+        needs[row] = max([1, *some[:1], *(need + 1 for need in some[1:])])
+        above = int(parents[row])
+        if above >= 0:
+            waiting[above] -= 1
+            if not waiting[above]:
+                ready.append(above)
+    return needs
 
 
 def _disjoint(
