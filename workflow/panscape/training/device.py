@@ -11,6 +11,7 @@ import torch
 
 from panscape.log import logger
 from panscape.training.gpu_lock import claim
+from panscape.training.memory import keep_freed_memory
 
 # of a job step, and of a job
 GRANTED = ("SLURM_STEP_GPUS", "SLURM_JOB_GPUS")
@@ -65,11 +66,14 @@ def single_thread() -> Iterator[None]:
 def prepare(threads: int = 1) -> None:
     """Configure PyTorch for reproducible results: number of threads, deterministic algorithms.
 
+    Memory that is freed stays with the process (:func:`panscape.training.memory.keep_freed_memory`).
+
     Parameters
     ----------
     threads
         Threads of one operation on the CPU. In general, last digits depend on the number.
     """
+    keep_freed_memory()
     # required by cuBLAS for deterministic algorithms, before its first use
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.set_num_threads(threads)
