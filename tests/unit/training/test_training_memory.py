@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from panscape.training import memory
-from panscape.training.memory import keep_freed_memory
+from panscape.training import device
+from panscape.training.device import keep_freed_memory
 
 STEPS = """
 import resource, sys, numpy as np
 sys.path.insert(0, sys.argv[2])
-from panscape.training.memory import keep_freed_memory
+from panscape.training.device import keep_freed_memory
 if sys.argv[1] == "kept":
     keep_freed_memory()
 def step():
@@ -27,7 +27,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 
 
 def faults(how):
-    folder = str(Path(memory.__file__).parents[2])
+    folder = str(Path(device.__file__).parents[2])
     command = [sys.executable, "-c", STEPS, how, folder]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     return int(done.stdout)

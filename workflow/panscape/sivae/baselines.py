@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from panscape.sivae.bins import Bin
-from panscape.sivae.sparse_inputs import SparseInputs
 from panscape.stats.pca import leading_axes
 from panscape.stats.singular import least_squares
 
@@ -46,7 +45,7 @@ def pca(bin_: Bin, components: int) -> Pca:
     axes, spread, loadings = _principal(bin_, components)
     scores = np.zeros((len(bin_.inputs), components), np.float32)
     inputs = bin_.inputs
-    product = inputs.times(axes) if isinstance(inputs, SparseInputs) else inputs @ axes
+    product = inputs @ axes if isinstance(inputs, np.ndarray) else inputs.times(axes)
     scores[:, : len(spread)] = product / spread
     return Pca(loadings, scores)
 
@@ -54,10 +53,10 @@ def pca(bin_: Bin, components: int) -> Pca:
 def _principal(bin_: Bin, components: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return axes of the training cells, standard deviations along them, and loadings, (F, components)."""
     inputs = bin_.inputs
-    if isinstance(inputs, SparseInputs):
-        axes, squares = inputs.leading(components)
-    else:
+    if isinstance(inputs, np.ndarray):
         axes, squares = leading_axes(inputs[~bin_.test], components)
+    else:
+        axes, squares = inputs.leading(components)
     spread = np.sqrt(squares)
     loadings = np.zeros((len(axes), components), np.float32)
     loadings[:, : len(spread)] = axes * spread
@@ -105,7 +104,7 @@ def probabilistic_pca(bin_: Bin, components: int) -> Start:
     """
     loadings = _principal(bin_, components)[2]
     cells = int((~bin_.test).sum())
-    if isinstance(bin_.inputs, SparseInputs):
+    if not isinstance(bin_.inputs, np.ndarray):
         used = int(bin_.inputs.varying.sum())
         total = float(used)  # genes are scaled to a variance of 1
     else:

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from panscape import seeds
 from panscape.sivae.settings import SivaeSettings
-from panscape.sivae.sparse_inputs import SparseInputs
 from panscape.stats.decomposition import signs, symmetric_eigen
+
+if TYPE_CHECKING:
+    from panscape.sivae.sparse_inputs import SparseInputs
+
+CONSTANT = 1e-6  # genes with a smaller standard deviation in the training cells are set to 0
 
 
 @dataclass(frozen=True)
@@ -50,7 +55,7 @@ class Bin:
     def varying(self) -> np.ndarray:
         """Genes that are not constant, bool (F,)."""
         inputs = self.inputs
-        return inputs.varying if isinstance(inputs, SparseInputs) else np.asarray(inputs.any(axis=0))
+        return np.asarray(inputs.any(axis=0)) if isinstance(inputs, np.ndarray) else inputs.varying
 
     @property
     def known(self) -> np.ndarray:
@@ -78,7 +83,7 @@ def gene_features(bin_: Bin, settings: SivaeSettings, seed: int) -> np.ndarray:
     if settings.feature_input == "sample":
         drawn = np.flatnonzero(~bin_.test)[_drawn(bin_, settings.feature_dim, seed)]
         return _of_unit_size(bin_.inputs[drawn].astype(np.float64).T)
-    if isinstance(bin_.inputs, SparseInputs):
+    if not isinstance(bin_.inputs, np.ndarray):
         axes, squares = bin_.inputs.leading(settings.feature_dim)
         return _of_unit_size(axes * np.sqrt(squares))
     x = bin_.inputs[~bin_.test].astype(np.float64)  # (C, F)

@@ -11,11 +11,12 @@ from scipy import sparse
 
 from panscape.data.annotated import gene_columns, raw_counts, total_counts
 from panscape.data.normalise import normalise
-from panscape.sivae.sparse_inputs import DENSE_VALUES
 from panscape.sivae.values import Expression, ValueSettings, prepare_bin, prepare_sparse
 
 if TYPE_CHECKING:
     from anndata import AnnData
+
+DENSE_VALUES = 250_000_000  # cells x genes: up to here the input is a dense array, 1 GB
 
 
 def select_counts(

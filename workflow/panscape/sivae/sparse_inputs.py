@@ -8,13 +8,12 @@ import numpy as np
 from scipy import sparse
 
 from panscape.data.normalise import normalise
+from panscape.sivae.bins import CONSTANT
 from panscape.stats.decomposition import signs, symmetric_eigen
 
-DENSE_VALUES = 250_000_000  # cells x genes: up to here the input is a dense array, 1 GB
 ROWS = 4096  # cells of a block
 FEW, EARLY, LATE = 16_384, 5, 2  # passes over as many cells to find the axes, and passes over all of them
 EXTRA = 20  # dimensions of the iterated subspace beyond those asked for
-CONSTANT = 1e-6  # genes with a smaller standard deviation in the training cells are 0
 
 
 class SparseInputs:
@@ -50,8 +49,8 @@ class SparseInputs:
     >>> counts = sparse.csr_matrix(np.array([[1, 0], [3, 2], [0, 4.0]], np.float32))
     >>> made = SparseInputs(counts, np.full(3, 5.0), np.ones(3, bool), "log1p", 5.0)
     >>> made[np.array([0, 2])].round(2)
-    array([[ 0.  , -1.37],
-           [-1.22,  0.99]], dtype=float32)
+    array([[ 0.  , -1.34],
+           [-1.22,  1.05]], dtype=float32)
     """
 
     ndim, dtype = 2, np.dtype(np.float32)

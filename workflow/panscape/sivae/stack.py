@@ -12,7 +12,6 @@ from torch import Tensor
 from panscape.sivae.bins import Bin
 from panscape.sivae.settings import SivaeSettings
 from panscape.sivae.sparse_cells import SparseRows
-from panscape.sivae.sparse_inputs import SparseInputs
 from panscape.training.batches import Batches
 from panscape.training.device import moved
 
@@ -81,7 +80,7 @@ def stack_cells(bins: Sequence[Bin], test: bool, settings: SivaeSettings, device
     count = tuple(int(mask.sum()) for mask in chosen)
     n, width = max(count), max(bin_.known.shape[1] for bin_ in bins)
     genes = bins[0].inputs.shape[1]
-    sparse = [bin_.inputs for bin_ in bins if isinstance(bin_.inputs, SparseInputs)]
+    sparse = [bin_.inputs for bin_ in bins if not isinstance(bin_.inputs, np.ndarray)]
     stays = len(sparse) == len(bins)
     inputs = np.zeros((len(bins), 0 if stays else n, genes), np.float32)
     covariates = np.zeros((len(bins), n, width), np.float32)

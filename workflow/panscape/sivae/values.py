@@ -13,9 +13,8 @@ from scipy import sparse
 from panscape.data.normalise import normalise
 from panscape.errors import fail
 from panscape.settings import FromMapping, Renamed
-from panscape.sivae.bins import Bin
+from panscape.sivae.bins import CONSTANT, Bin
 from panscape.sivae.settings import SIVAE_KEYS, SIVAE_RENAMED
-from panscape.sivae.sparse_inputs import CONSTANT, SparseInputs
 from panscape.stats.singular import least_squares
 
 
@@ -219,6 +218,8 @@ def prepare_sparse(
     totals, normalisation, target
         See :func:`panscape.data.normalise.normalise`.
     """
+    from panscape.sivae.sparse_inputs import SparseInputs
+
     strata, test = _held_out(line, name, obs, settings, seed)
     inputs = SparseInputs(counts, totals, ~test, normalisation, target)
     bin_ = Bin(line, name, inputs, test, None, _covariates(obs, settings), strata)
