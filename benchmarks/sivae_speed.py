@@ -14,6 +14,7 @@ import json
 import resource
 import sys
 import time
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -46,27 +47,25 @@ def made_bin(cells: int, genes: int, modules: int = 20, seed: int = 0) -> Bin:
     return Bin("made", "0", scaled.astype(np.float32), test)
 
 
-def half(width: int) -> nn.Sequential:
-    """Return the layers between the input and the heads of one of the two encoders."""
-    return nn.Sequential(
-        nn.Linear(width, 1024), nn.ReLU(), nn.Linear(1024, 512), nn.ReLU(), nn.Linear(512, 128), nn.ReLU()
-    )
+def layers(widths: list[int], relus: int) -> nn.Sequential:
+    """Return fully connected layers, with a ReLU after the first ones."""
+    parts: list[nn.Module] = []
+    for at, (before, after) in enumerate(pairwise(widths)):
+        parts += [nn.Linear(before, after)] + [nn.ReLU()] * (at < relus)
+    return nn.Sequential(*parts)
 
 
 class Plain(nn.Module):
     """The published model, written down as its equations read."""
 
-    def __init__(self, cells: int, genes: int, latent: int):
+    def __init__(self, cells: int, genes: int, latent: int, hidden: list[int]):
         super().__init__()
-        self.cells, self.genes = half(genes), half(cells)
-        self.cell_heads, self.gene_heads = nn.Linear(128, 2 * latent), nn.Linear(128, 2 * latent)
-        self.decoder = nn.Sequential(
-            nn.Linear(latent, 128), nn.ReLU(), nn.Linear(128, 512), nn.ReLU(), nn.Linear(512, 1024)
-        )
-        self.gene_decoder = nn.Sequential(
-            nn.Linear(latent, 128), nn.ReLU(), nn.Linear(128, 512), nn.Linear(512, 1024)
-        )
-        self.bias, self.spread = nn.Parameter(torch.zeros(genes)), nn.Linear(1024, 1)
+        inner, back = len(hidden), [latent, *reversed(hidden)]
+        self.cells, self.genes = layers([genes, *hidden], inner), layers([cells, *hidden], inner)
+        self.cell_heads = nn.Linear(hidden[-1], 2 * latent)
+        self.gene_heads = nn.Linear(hidden[-1], 2 * latent)
+        self.decoder, self.gene_decoder = layers(back, inner - 1), layers(back, 1)
+        self.bias, self.spread = nn.Parameter(torch.zeros(genes)), nn.Linear(hidden[0], 1)
 
     def forward(self, x: torch.Tensor, features: torch.Tensor, noisy: bool = True):
         """Return mean, spread, the linear reading and both divergences."""
@@ -85,11 +84,11 @@ class Plain(nn.Module):
         return mean, functional.softplus(sd) + 1e-3
 
 
-def run_plain(bin_: Bin, latent: int, steps: int, batch: int = 128) -> dict[str, float]:
+def run_plain(bin_: Bin, latent: int, steps: int, hidden: list[int], batch: int) -> dict[str, float]:
     """Time some steps of the plain implementation."""
     torch.manual_seed(0)
     train = torch.from_numpy(bin_.inputs[~bin_.test])
-    model = Plain(len(train), train.shape[1], latent)
+    model = Plain(len(train), train.shape[1], latent, hidden)
     optimiser = torch.optim.Adam(model.parameters(), lr=5e-4)
     loader = torch.utils.data.DataLoader(
         torch.utils.data.TensorDataset(train), batch, shuffle=True, drop_last=True
@@ -111,7 +110,13 @@ def run_plain(bin_: Bin, latent: int, steps: int, batch: int = 128) -> dict[str,
     with torch.no_grad():
         x = torch.from_numpy(bin_.inputs[bin_.test])
         error = (x - model(x, train.T, noisy=False)[0]).square().mean().item()
-    return {"epoch_seconds": spent / (done - 1) * len(train) / batch, "steps": done, "error": error}
+    per_step = spent / (done - 1)
+    return {
+        "epoch_seconds": per_step * len(train) / batch,
+        "step_seconds": per_step,
+        "steps": done,
+        "error": error,
+    }
 
 
 def run_port(path: str, bin_: Bin, latent: int, steps: int) -> dict[str, float]:
@@ -126,23 +131,27 @@ def run_port(path: str, bin_: Bin, latent: int, steps: int) -> dict[str, float]:
     return panscape_step.steps(bin_.inputs[~bin_.test], bin_.inputs[bin_.test], latent, steps)
 
 
-def run_ours(bin_: Bin, latent: int, steps: int) -> dict[str, float]:
+def run_ours(bin_: Bin, latent: int, steps: int, hidden: list[int] | None, batch: int) -> dict[str, float]:
     """Time siVAE's steps; its start (principal components, features) is told apart."""
-    settings = SivaeSettings(n_latent=latent, n_steps=(0, 0, steps), patience=0)
+    widths = {"n_hidden": hidden} if hidden else {}
+    settings = SivaeSettings(n_latent=latent, n_steps=(0, 0, steps), patience=0, batch_size=batch, **widths)
     start = time.process_time()
     task = SivaeTask([bin_], settings, 0, torch.device("cpu"))
     begun = time.process_time() - start
     task.step(0)
-    start = time.process_time()
+    before, start = resource.getrusage(resource.RUSAGE_SELF), time.process_time()
     for number in range(1, steps):
         task.step(number)
-    spent = time.process_time() - start
+    spent, after = time.process_time() - start, resource.getrusage(resource.RUSAGE_SELF)
     task.take_best()
     n = int((~bin_.test).sum())
     per_epoch = -(-n // settings.batch_size)
     error = read_models(task)[0].total("heldout")
     return {
         "epoch_seconds": spent / (steps - 1) * per_epoch,
+        "step_seconds": spent / (steps - 1),
+        "faults_per_step": (after.ru_minflt - before.ru_minflt) / (steps - 1),
+        "system_share": (after.ru_stime - before.ru_stime) / spent,
         "start_seconds": begun,
         "steps": steps,
         "error": error,
@@ -157,6 +166,9 @@ def main() -> None:
     parser.add_argument("--latent", type=int, default=32)
     parser.add_argument("--steps", type=int, default=60)
     parser.add_argument("--plain-steps", type=int, default=6)
+    parser.add_argument("--hidden", type=int, nargs="+", help="widths of our model, and of the plain one")
+    parser.add_argument("--batch", type=int, default=512, help="cells of a step of ours")
+    parser.add_argument("--plain-batch", type=int, default=128)
     parser.add_argument("--against", help="a checkout of the authors' port")
     parser.add_argument("--only", choices=["ours", "other"])
     given = parser.parse_args()
@@ -167,13 +179,14 @@ def main() -> None:
     plain = pca(bin_, given.latent).predict()
     result["pca_error"] = float(np.square(bin_.inputs - plain)[bin_.test].mean())
     if given.only != "other":
-        result["ours"] = run_ours(bin_, given.latent, given.steps)
+        result["ours"] = run_ours(bin_, given.latent, given.steps, given.hidden, given.batch)
         result["ours"]["peak_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     if given.only != "ours":
         if given.against:
             result["other"] = run_port(given.against, bin_, given.latent, given.plain_steps)
         else:
-            result["other"] = run_plain(bin_, given.latent, given.plain_steps)
+            hidden = given.hidden or [1024, 512, 128]
+            result["other"] = run_plain(bin_, given.latent, given.plain_steps, hidden, given.plain_batch)
         result["other"]["peak_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     if given.only is None:
         result["ratio"] = result["other"]["epoch_seconds"] / result["ours"]["epoch_seconds"]

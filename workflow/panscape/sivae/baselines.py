@@ -42,14 +42,25 @@ def pca(bin_: Bin, components: int) -> Pca:
     components
         K; columns beyond the rank of the training cells are 0.
     """
-    train = bin_.inputs[~bin_.test]
-    axes, variances = leading_axes(train, components)
-    spread = np.sqrt(variances)
-    loadings = np.zeros((train.shape[1], components), np.float32)
+    axes, spread, loadings = _principal(bin_, components)
     scores = np.zeros((len(bin_.inputs), components), np.float32)
-    loadings[:, : len(spread)] = axes * spread
-    scores[:, : len(spread)] = bin_.inputs @ axes / spread
+    inputs = bin_.inputs
+    product = inputs @ axes if isinstance(inputs, np.ndarray) else inputs.times(axes)
+    scores[:, : len(spread)] = product / spread
     return Pca(loadings, scores)
+
+
+def _principal(bin_: Bin, components: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return axes of the training cells, standard deviations along them, and loadings, (F, components)."""
+    inputs = bin_.inputs
+    if isinstance(inputs, np.ndarray):
+        axes, squares = leading_axes(inputs[~bin_.test], components)
+    else:
+        axes, squares = inputs.leading(components)
+    spread = np.sqrt(squares)
+    loadings = np.zeros((len(axes), components), np.float32)
+    loadings[:, : len(spread)] = axes * spread
+    return axes, spread, loadings
 
 
 def pearson(bin_: Bin) -> np.ndarray:
@@ -91,13 +102,18 @@ def probabilistic_pca(bin_: Bin, components: int) -> Start:
     true variance l is multiplied by the squared cosine between the axes. Components that noise alone could
     produce start at a tenth of their size.
     """
-    fitted = pca(bin_, components)
-    train = bin_.inputs[~bin_.test]
-    used = int(train.any(axis=0).sum())
-    total = float(np.square(train, dtype=np.float64).mean(axis=0).sum())
-    variance = np.square(fitted.loadings, dtype=np.float64).sum(axis=0)
+    loadings = _principal(bin_, components)[2]
+    cells = int((~bin_.test).sum())
+    if not isinstance(bin_.inputs, np.ndarray):
+        used = int(bin_.inputs.varying.sum())
+        total = float(used)  # genes are scaled to a variance of 1
+    else:
+        train = bin_.inputs[~bin_.test]
+        used = int(train.any(axis=0).sum())
+        total = float(np.square(train, dtype=np.float64).mean(axis=0).sum())
+    variance = np.square(loadings, dtype=np.float64).sum(axis=0)
     noise = max((total - variance.sum()) / max(used - components, 1), 1e-4)
-    ratio = used / len(train)
+    ratio = used / cells
     # sample variance = (1 + l) (1 + ratio / l), in units of the noise, solved for l
     middle = variance / noise - 1 - ratio
     seen = middle > 2 * np.sqrt(ratio)
@@ -105,7 +121,7 @@ def probabilistic_pca(bin_: Bin, components: int) -> Start:
     spike = np.where(seen, spike, 1)
     cosine = np.where(seen, (1 - ratio / spike**2) / (1 + ratio / spike), 0)
     size = np.where(seen, np.sqrt(noise * spike * cosine), 0.1 * np.sqrt(np.maximum(variance - noise, 0)))
-    axes = fitted.loadings / np.sqrt(np.where(variance > 0, variance, 1))
+    axes = loadings / np.sqrt(np.where(variance > 0, variance, 1))
     expected = size**2 + noise
     return Start(axes * size, axes * (size / expected), np.sqrt(noise / expected), float(np.sqrt(noise)))
 

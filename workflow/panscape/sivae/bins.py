@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from panscape import seeds
 from panscape.sivae.settings import SivaeSettings
 from panscape.stats.decomposition import signs, symmetric_eigen
+
+if TYPE_CHECKING:
+    from panscape.sivae.sparse_inputs import SparseInputs
+
+CONSTANT = 1e-6  # genes with a smaller standard deviation in the training cells are set to 0
 
 
 @dataclass(frozen=True)
@@ -20,7 +26,8 @@ class Bin:
     line, name
         Names of the line and of the bin; random numbers derive from both.
     inputs
-        float32, (n, F): scaled log expression, input of the encoders (and target of the Gaussian model).
+        float32, (n, F): scaled log expression, input of the encoders (and target of the Gaussian model); a
+        dense array, or counts that stay sparse.
     test
         bool, (n,): held-out cells.
     observed
@@ -33,16 +40,22 @@ class Bin:
 
     line: str
     name: str
-    inputs: np.ndarray
+    inputs: np.ndarray | SparseInputs
     test: np.ndarray
     observed: np.ndarray | None = None
     covariates: np.ndarray | None = None
     labels: np.ndarray | None = None
 
     @property
-    def values(self) -> np.ndarray:
+    def values(self) -> np.ndarray | SparseInputs:
         """Target of the likelihood, (n, F)."""
         return self.inputs if self.observed is None else self.observed
+
+    @property
+    def varying(self) -> np.ndarray:
+        """Genes that are not constant, bool (F,)."""
+        inputs = self.inputs
+        return np.asarray(inputs.any(axis=0)) if isinstance(inputs, np.ndarray) else inputs.varying
 
     @property
     def known(self) -> np.ndarray:
@@ -55,8 +68,8 @@ def gene_features(bin_: Bin, settings: SivaeSettings, seed: int) -> np.ndarray:
 
     With ``"pca"`` these are the genes' scores on the principal axes of the training cells: X^T = U S V^T
     gives U S, from the smaller Gram matrix. All inner products between genes are preserved if `feature_dim`
-    is at least the rank. Scores are scaled by one constant to unit mean square, as the weight initialisation
-    assumes.
+    is at least the rank. Of cells held as sparse counts the axes come from subspace iteration. Scores are
+    scaled by one constant to unit mean square, as the weight initialisation assumes.
 
     Parameters
     ----------
@@ -67,16 +80,22 @@ def gene_features(bin_: Bin, settings: SivaeSettings, seed: int) -> np.ndarray:
     seed
         Seed of the collection, for drawn cells.
     """
-    x = bin_.inputs[~bin_.test].astype(np.float64)  # (C, F)
     if settings.feature_input == "sample":
-        features = x[_drawn(bin_, settings.feature_dim, seed)].T
-    elif x.shape[0] <= x.shape[1]:
+        drawn = np.flatnonzero(~bin_.test)[_drawn(bin_, settings.feature_dim, seed)]
+        return _of_unit_size(bin_.inputs[drawn].astype(np.float64).T)
+    if not isinstance(bin_.inputs, np.ndarray):
+        axes, squares = bin_.inputs.leading(settings.feature_dim)
+        return _of_unit_size(axes * np.sqrt(squares))
+    x = bin_.inputs[~bin_.test].astype(np.float64)  # (C, F)
+    if x.shape[0] <= x.shape[1]:
         features = x.T @ symmetric_eigen(x @ x.T, settings.feature_dim)[1]  # = U S
     else:
         values, vectors = symmetric_eigen(x.T @ x, settings.feature_dim)
         features = vectors * np.sqrt(np.clip(values, 0, None))
-    if settings.feature_input == "pca":  # signs of eigenvectors are arbitrary
-        features = features * signs(features)
+    return _of_unit_size(features * signs(features))  # signs of eigenvectors are arbitrary
+
+
+def _of_unit_size(features: np.ndarray) -> np.ndarray:
     return (features / np.sqrt(max(np.square(features).mean(), 1e-12))).astype(np.float32)
 
 

@@ -17,6 +17,7 @@ from panscape.sivae.job import train
 from panscape.sivae.network import network
 from panscape.sivae.prepare import prepare_cells, select_counts
 from panscape.sivae.settings import SIVAE_KEYS, SivaeSettings
+from panscape.sivae.sparse_inputs import ROWS
 from panscape.sivae.values import Expression, ValueSettings
 
 if TYPE_CHECKING:
@@ -143,7 +144,9 @@ class SIVAE:
         chosen, totals = select_counts(table, layer, genes)
         self.genes = tuple(map(str, table.var_names[gene_columns(table, genes)]))
         names = {"line": line, "name": BIN, "normalisation": normalisation}
+        self._totals = np.asarray(chosen.sum(axis=1)).ravel()
         expression = prepare_cells(chosen, totals, table.obs, self.values, self.seed, **names)
+        del chosen, totals  # gigabytes of many cells, while training
         granted = {"threads": self.threads, "gpus": self.gpus}
         task, history = train([expression], self.settings, self.seed, **granted, checkpoint=checkpoint)
         self._tensors, self._meta = model_tensors(task, [expression], self.genes)
@@ -152,7 +155,6 @@ class SIVAE:
         self._fitted, self._expression = read_models(task)[0], expression
         self._tensors[LOADINGS] = torch.from_numpy(self._fitted.loadings)
         self._tensors[CENTRALITY] = torch.from_numpy(self._fitted.centrality())
-        self._totals = np.asarray(chosen.sum(axis=1)).ravel()
         self.history = pd.DataFrame(history, columns=["step", "split", "term", "model", "value"])
         return self
 
@@ -181,8 +183,7 @@ class SIVAE:
         """
         if data is None:
             return self._trained().scores
-        scaled, _ = self._scaled(data, layer)
-        return self._model.embed(scaled, covariates)[0]
+        return self._embedded(data, layer, covariates)[0]
 
     def predict(
         self,
@@ -209,8 +210,7 @@ class SIVAE:
             scores, totals = self._trained().scores, self._totals
             known = self._expression.bin.known if self._expression is not None else None
         else:
-            values, totals = self._scaled(data, layer)
-            scores, known = self._model.embed(values, covariates)[0], covariates
+            (scores, totals), known = self._embedded(data, layer, covariates), covariates
         expected = self._model.reconstruct(scores, known, totals)
         if scaled or self.settings.likelihood == "nb":
             return expected
@@ -298,8 +298,17 @@ class SIVAE:
             raise fail("siVAE", "a loaded model does not keep its training cells", "give data")
         return self._fitted
 
-    def _scaled(self, data: AnnData | str | Path, layer: str | None) -> tuple[np.ndarray, np.ndarray]:
-        """Return scaled expression (n, F) of cells, and their total counts over the model's genes."""
+    def _embedded(
+        self, data: AnnData | str | Path, layer: str | None, covariates: np.ndarray | None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return embeddings (n, K) of cells, and their total counts over the model's genes."""
         model = self._require()
         chosen, totals = select_counts(read_annotated(data), layer, self.genes)
-        return model.scale(chosen, totals), np.asarray(chosen.sum(axis=1)).ravel()
+        scores = []
+        for start in range(0, max(len(totals), 1), ROWS):  # dense at a time
+            rows = slice(start, start + ROWS)
+            # the last cells take all that remains, so that wrong numbers of covariates are noticed
+            rest = rows if rows.stop < len(totals) else slice(start, None)
+            known = None if covariates is None else np.asarray(covariates)[rest]
+            scores.append(model.embed(model.scale(chosen[rows], totals[rows]), known)[0])
+        return np.concatenate(scores), np.asarray(chosen.sum(axis=1)).ravel()

@@ -7,6 +7,9 @@ from scipy import sparse
 
 from panscape.sivae.settings import METRICS
 
+WHOLE_GENES = 6000  # up to here all similarities are in memory at once, 288 MB
+BLOCK_PAIRS = 20_000_000  # similarities in memory at a time beyond
+
 
 def similarity(embedding: np.ndarray, metric: str = "dot") -> np.ndarray:
     """Return the similarity of genes, (F, F); larger is more similar.
@@ -26,17 +29,25 @@ def similarity(embedding: np.ndarray, metric: str = "dot") -> np.ndarray:
     array([[1., 1.],
            [1., 2.]])
     """
-    if metric not in METRICS:
-        raise ValueError(f"metric {metric!r} is not one of {METRICS}")
+    _check(metric)
     embedding = np.asarray(embedding, dtype=np.float64)
     product = embedding @ embedding.T
     square = np.diag(product)
+    return _measured(product, square, square, metric)
+
+
+def _check(metric: str) -> None:
+    if metric not in METRICS:
+        raise ValueError(f"metric {metric!r} is not one of {METRICS}")
+
+
+def _measured(product: np.ndarray, first: np.ndarray, second: np.ndarray, metric: str) -> np.ndarray:
+    """Return similarities from dot products and the squared lengths of their rows and columns."""
     if metric == "dot":
         return product
     if metric == "cosine":
-        norm = np.sqrt(square)
-        return product / np.maximum(np.outer(norm, norm), 1e-12)
-    return -np.sqrt(np.maximum(square[:, None] + square[None] - 2 * product, 0))
+        return product / np.maximum(np.outer(np.sqrt(first), np.sqrt(second)), 1e-12)
+    return -np.sqrt(np.maximum(first[:, None] + second[None] - 2 * product, 0))
 
 
 def densest(similarities: np.ndarray, density: float, usable: np.ndarray | None = None) -> sparse.csr_matrix:
@@ -62,16 +73,27 @@ def densest(similarities: np.ndarray, density: float, usable: np.ndarray | None 
     if usable is not None:
         allowed = usable[first] & usable[second]
         first, second, values = first[allowed], second[allowed], values[allowed]
-    count = min(max(round(density * (genes * (genes - 1) // 2)), 1), len(values))
-    if not count:
-        return sparse.csr_matrix((genes, genes), dtype=bool)
-    # partition instead of a full sort; ties at the boundary are resolved in gene order
+    chosen = _largest(values, _edges(density, genes))
+    return _graph(first[chosen], second[chosen], genes)
+
+
+def _edges(density: float, genes: int) -> int:
+    return max(round(density * (genes * (genes - 1) // 2)), 1)
+
+
+def _largest(values: np.ndarray, count: int) -> np.ndarray:
+    """Return the places, ascending, of the largest values; of ties at the boundary, the first."""
+    if len(values) <= count:
+        return np.arange(len(values))
+    # partition instead of a full sort
     limit = np.partition(values, len(values) - count)[len(values) - count]
-    above = np.flatnonzero(values > limit)
-    level = np.flatnonzero(values == limit)[: count - len(above)]
-    chosen = np.concatenate([above, level])
-    rows, columns = first[chosen], second[chosen]
-    edges = np.ones(2 * count, dtype=bool)
+    chosen = values > limit
+    chosen[np.flatnonzero(values == limit)[: count - int(chosen.sum())]] = True
+    return np.flatnonzero(chosen)
+
+
+def _graph(rows: np.ndarray, columns: np.ndarray, genes: int) -> sparse.csr_matrix:
+    edges = np.ones(2 * len(rows), dtype=bool)
     both = (np.concatenate([rows, columns]), np.concatenate([columns, rows]))
     return sparse.csr_matrix((edges, both), shape=(genes, genes))
 
@@ -99,7 +121,37 @@ def network(
         norm = np.linalg.norm(embedding, axis=1)
         long = norm >= min_norm * norm.max(initial=0)
         usable = long if usable is None else usable & long
+    if len(embedding) > WHOLE_GENES:
+        return _in_blocks(embedding, density, metric, usable)
     return densest(similarity(embedding, metric), density, usable)
+
+
+def _in_blocks(
+    embedding: np.ndarray, density: float, metric: str, usable: np.ndarray | None
+) -> sparse.csr_matrix:
+    """Return :func:`network` from some rows of similarities at a time, of which the largest are kept."""
+    _check(metric)
+    genes = len(embedding)
+    kept = np.arange(genes) if usable is None else np.flatnonzero(usable)
+    embedding = np.asarray(embedding, dtype=np.float64)[kept]
+    square, count = np.square(embedding).sum(axis=1), _edges(density, genes)
+    values, rows, columns = np.empty(0), np.empty(0, np.int32), np.empty(0, np.int32)
+    step, limit = max(BLOCK_PAIRS // max(len(kept), 1), 1), -np.inf
+    for start in range(0, len(kept), step):
+        end = min(start + step, len(kept))
+        product = embedding[start:end] @ embedding[start:].T
+        block = _measured(product, square[start:end], square[start:], metric)
+        first, second = np.nonzero(block > limit)
+        upper = second > first
+        first, second = first[upper], second[upper]
+        values = np.concatenate([values, block[first, second]])
+        rows = np.concatenate([rows, (first + start).astype(np.int32)])
+        columns = np.concatenate([columns, (second + start).astype(np.int32)])
+        if len(values) > count:  # later pairs that tie with the least of these would not be taken
+            chosen = _largest(values, count)
+            values, rows, columns = values[chosen], rows[chosen], columns[chosen]
+            limit = values.min()
+    return _graph(kept[rows], kept[columns], genes)
 
 
 def neighbours(embedding: np.ndarray, count: int = 20, metric: str = "dot") -> np.ndarray:

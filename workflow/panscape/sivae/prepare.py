@@ -11,10 +11,12 @@ from scipy import sparse
 
 from panscape.data.annotated import gene_columns, raw_counts, total_counts
 from panscape.data.normalise import normalise
-from panscape.sivae.values import Expression, ValueSettings, prepare_bin
+from panscape.sivae.values import Expression, ValueSettings, prepare_bin, prepare_sparse
 
 if TYPE_CHECKING:
     from anndata import AnnData
+
+DENSE_VALUES = 250_000_000  # cells x genes: up to here the input is a dense array, 1 GB
 
 
 def select_counts(
@@ -36,7 +38,9 @@ def select_counts(
     Counts, CSR (n, F), and totals, (n,).
     """
     counts = raw_counts(table, layer)
-    return counts[:, gene_columns(table, genes)], total_counts(table, counts)
+    columns, totals = gene_columns(table, genes), total_counts(table, counts)
+    every = np.array_equal(columns, np.arange(counts.shape[1]))
+    return (counts if every else counts[:, columns]), totals
 
 
 def prepare_cells(
@@ -50,7 +54,9 @@ def prepare_cells(
     name: str,
     normalisation: str,
 ) -> Expression:
-    """Normalise and scale the cells of one bin.
+    """Normalise and scale the cells of one bin; counts of many cells stay sparse.
+
+    With effects to regress out or the likelihood ``"nb"``, all values are made dense whatever their number.
 
     Parameters
     ----------
@@ -68,6 +74,10 @@ def prepare_cells(
         See :func:`panscape.data.normalise.normalise`.
     """
     target = float(np.median(totals))
+    many = counts.shape[0] * counts.shape[1] > DENSE_VALUES
+    if many and settings.likelihood == "gaussian" and not settings.regress:
+        how = (normalisation, target)
+        return prepare_sparse(line, name, counts, totals, obs, settings, seed, *how)
     log_expression = normalise(counts, totals, normalisation, target=target)
     prepared = prepare_bin(line, name, log_expression, counts, obs, settings, seed)
     return prepared.scaled_by(normalisation, target)

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from panscape.sivae.bins import Bin
 from panscape.sivae.settings import SivaeSettings
+from panscape.sivae.sparse_cells import SparseRows
 from panscape.training.batches import Batches
 from panscape.training.device import moved
 
@@ -19,11 +20,12 @@ from panscape.training.device import moved
 class Cells:
     """Cells of all models, padded to equal number, (M, N, ...).
 
+    `inputs` may stay sparse; what is taken of it is dense.
     `squares` (M, N) are sums of squared values over genes, `count` is the number of cells per model.
     """
 
-    inputs: Tensor
-    values: Tensor
+    inputs: Tensor | SparseRows
+    values: Tensor | SparseRows
     covariates: Tensor
     library: Tensor
     squares: Tensor
@@ -38,8 +40,10 @@ class Cells:
     def take(self, rows: np.ndarray | slice) -> Cells:
         """Return a subset: a slice of all models, or rows of each, (M, B)."""
         if isinstance(rows, slice):
-            parts = (self.inputs, self.values, self.covariates, self.library, self.squares)
-            inputs, values, covariates, library, squares = (tensor[:, rows] for tensor in parts)
+            inputs = self.inputs[:, rows]
+            values = inputs if self.values is self.inputs else self.values[:, rows]
+            parts = (self.covariates, self.library, self.squares)
+            covariates, library, squares = (tensor[:, rows] for tensor in parts)
             return Cells(inputs, values, covariates, library, squares, self.count)
         return self.picked(moved(rows, self.inputs.device))
 
@@ -52,7 +56,7 @@ class Cells:
         def picked(tensor: Tensor) -> Tensor:
             return tensor.flatten(0, 1).index_select(0, flat).unflatten(0, rows.shape)
 
-        inputs = picked(self.inputs)
+        inputs = self.inputs.picked(rows) if isinstance(self.inputs, SparseRows) else picked(self.inputs)
         values = inputs if self.values is self.inputs else picked(self.values)
         covariates, library, squares = map(picked, (self.covariates, self.library, self.squares))
         return Cells(inputs, values, covariates, library, squares, self.count)
@@ -76,20 +80,29 @@ def stack_cells(bins: Sequence[Bin], test: bool, settings: SivaeSettings, device
     count = tuple(int(mask.sum()) for mask in chosen)
     n, width = max(count), max(bin_.known.shape[1] for bin_ in bins)
     genes = bins[0].inputs.shape[1]
-    inputs = np.zeros((len(bins), n, genes), np.float32)
+    sparse = [bin_.inputs for bin_ in bins if not isinstance(bin_.inputs, np.ndarray)]
+    stays = len(sparse) == len(bins)
+    inputs = np.zeros((len(bins), 0 if stays else n, genes), np.float32)
     covariates = np.zeros((len(bins), n, width), np.float32)
     library = np.ones((len(bins), n, 1), np.float32)
     values = np.zeros_like(inputs) if settings.likelihood == "nb" else inputs
     for at, (bin_, mask) in enumerate(zip(bins, chosen, strict=True)):
-        inputs[at, : count[at]] = bin_.inputs[mask]
+        if not stays:
+            inputs[at, : count[at]] = bin_.inputs[mask]
         covariates[at, : count[at], : bin_.known.shape[1]] = bin_.known[mask]
         if settings.likelihood == "nb":
             values[at, : count[at]] = bin_.values[mask]
             library[at, : count[at], 0] = bin_.values[mask].sum(axis=1)
+    known, totals = torch.from_numpy(covariates).to(device), torch.from_numpy(library).to(device)
+    if stays:
+        rows = SparseRows(sparse, [np.flatnonzero(mask) for mask in chosen], device)
+        sizes = torch.zeros(len(bins), n)
+        for at, (one, mask) in enumerate(zip(sparse, chosen, strict=True)):
+            sizes[at, : count[at]] = torch.from_numpy(one.squares()[mask])
+        return Cells(rows, rows, known, totals, sizes.to(device), count)
     x = torch.from_numpy(inputs).to(device)
     observed = x if values is inputs else torch.from_numpy(values).to(device)
     squares = torch.stack([one.square().sum(1) for one in observed])
-    known, totals = torch.from_numpy(covariates).to(device), torch.from_numpy(library).to(device)
     return Cells(x, observed, known, totals, squares, count)
 
 

@@ -15,6 +15,7 @@ from panscape.sivae.losses import gene_divergence, interpretability, squared_err
 from panscape.sivae.module import Sivae, Sizes, normal
 from panscape.sivae.products import by_products, gaussian_terms
 from panscape.sivae.settings import SivaeSettings
+from panscape.sivae.sparse_cells import SparseRows
 from panscape.sivae.stack import Cells, batch_orders, batch_rows, stack_cells
 from panscape.training.best import Best
 from panscape.training.device import moved
@@ -30,6 +31,7 @@ from panscape.training.state import (
 )
 
 BLOCK_VALUES = 40_000_000  # predictions in memory at a time: 160 MB
+SPARSE_BLOCK_VALUES = 6_000_000  # of cells that stay sparse: 24 MB, which allocators reuse
 
 
 class SivaeTask:
@@ -237,7 +239,8 @@ class SivaeTask:
     def blocks(self, cells: Cells) -> list[slice]:
         """Return slices of cells whose predictions fit in memory."""
         n = cells.inputs.shape[1]
-        size = max(1, BLOCK_VALUES // (len(self.bins) * cells.inputs.shape[2]))
+        values = SPARSE_BLOCK_VALUES if isinstance(cells.inputs, SparseRows) else BLOCK_VALUES
+        size = max(1, values // (len(self.bins) * cells.inputs.shape[2]))
         return [slice(start, min(start + size, n)) for start in range(0, n, size)]
 
     def embed_genes(self) -> tuple[Tensor, Tensor]:

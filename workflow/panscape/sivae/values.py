@@ -13,11 +13,9 @@ from scipy import sparse
 from panscape.data.normalise import normalise
 from panscape.errors import fail
 from panscape.settings import FromMapping, Renamed
-from panscape.sivae.bins import Bin
+from panscape.sivae.bins import CONSTANT, Bin
 from panscape.sivae.settings import SIVAE_KEYS, SIVAE_RENAMED
 from panscape.stats.singular import least_squares
-
-CONSTANT = 1e-6  # genes with a smaller standard deviation in the training cells are set to 0
 
 
 @dataclass(frozen=True)
@@ -182,17 +180,10 @@ def prepare_bin(
     Scaled expression: mean 0 and variance 1 of every gene in the training cells. A gene that is constant
     there is 0 in all cells.
     """
-    from panscape.training.batches import held_out as training_held_out
-
     dense = np.asarray(log_expression.toarray(), dtype=np.float64)
     detection = np.asarray((counts > 0).mean(axis=0)).ravel()
     mean = dense.mean(axis=0)
-    strata = obs[settings.labels].astype(str).to_numpy() if settings.labels in obs else None
-    names = ("sivae", line, name)
-    test = training_held_out(len(dense), settings.held_out, seed, *names, strata=strata)
-    if settings.held_out and not test.any():
-        # at least one cell, as either all or no bins of a stack have held-out cells
-        test = training_held_out(len(dense), 1.01 / len(dense), seed, *names)
+    strata, test = _held_out(line, name, obs, settings, seed)
     if settings.regress:
         design = _design(obs, settings.regress, "sivae.regress", keep_all=False)
         design = np.column_stack([np.ones(len(design)), design])
@@ -201,12 +192,60 @@ def prepare_bin(
     centre, spread = dense[~test].mean(axis=0), dense[~test].std(axis=0)
     spread = np.where(spread > CONSTANT, spread, np.inf)
     scaled = np.where(np.isfinite(spread), (dense - centre) / spread, 0)
-    covariates = None
-    if settings.covariates:
-        covariates = _design(obs, settings.covariates, "sivae.covariates", keep_all=True).astype(np.float32)
+    covariates = _covariates(obs, settings)
     seen = np.asarray(counts.toarray(), dtype=np.float32) if settings.likelihood == "nb" else None
     bin_ = Bin(line, name, scaled.astype(np.float32), test, seen, covariates, strata)
     return Expression(bin_, mean, detection, obs.index, Scaling(centre, spread, settings.regress))
+
+
+def prepare_sparse(
+    line: str,
+    name: str,
+    counts: sparse.csr_matrix,
+    totals: np.ndarray,
+    obs: pd.DataFrame,
+    settings: ValueSettings,
+    seed: int,
+    normalisation: str,
+    target: float,
+) -> Expression:
+    """Scale a bin's expression as :func:`prepare_bin` does, without a dense array of all cells.
+
+    Parameters
+    ----------
+    line, name, counts, obs, settings, seed
+        See :func:`prepare_bin`.
+    totals, normalisation, target
+        See :func:`panscape.data.normalise.normalise`.
+    """
+    from panscape.sivae.sparse_inputs import SparseInputs
+
+    strata, test = _held_out(line, name, obs, settings, seed)
+    inputs = SparseInputs(counts, totals, ~test, normalisation, target)
+    bin_ = Bin(line, name, inputs, test, None, _covariates(obs, settings), strata)
+    scaling = Scaling(inputs.centre, inputs.spread, (), normalisation, target)
+    return Expression(bin_, inputs.mean, inputs.detection, obs.index, scaling)
+
+
+def _held_out(
+    line: str, name: str, obs: pd.DataFrame, settings: ValueSettings, seed: int
+) -> tuple[np.ndarray | None, np.ndarray]:
+    """Return the labels that held-out cells are balanced over, if any, and the mask of held-out cells."""
+    from panscape.training.batches import held_out
+
+    strata = obs[settings.labels].astype(str).to_numpy() if settings.labels in obs else None
+    names = ("sivae", line, name)
+    test = held_out(len(obs), settings.held_out, seed, *names, strata=strata)
+    if settings.held_out and not test.any():
+        # at least one cell, as either all or no bins of a stack have held-out cells
+        test = held_out(len(obs), 1.01 / len(obs), seed, *names)
+    return strata, test
+
+
+def _covariates(obs: pd.DataFrame, settings: ValueSettings) -> np.ndarray | None:
+    if not settings.covariates:
+        return None
+    return _design(obs, settings.covariates, "sivae.covariates", keep_all=True).astype(np.float32)
 
 
 def _design(obs: pd.DataFrame, columns: Sequence[str], where: str, keep_all: bool) -> np.ndarray:

@@ -57,7 +57,7 @@ def write_line(
     graphs: dict[str, list[sparse.csr_matrix]] = {"graph": [], "graph_pca": []}
     correlations = []
     for read in reads:
-        usable = np.asarray(read.expression.bin.inputs.any(axis=0))
+        usable = read.expression.bin.varying
         graphs["graph"].append(model_network(read, readout, usable))
         graphs["graph_pca"].append(network(read.pca.loadings, readout.density, "dot", usable))
         name = read.expression.bin.name
@@ -137,7 +137,7 @@ def model_table(
                 "pca_train_mse": float(seen.mean()),
                 "pca_mse": unseen,
                 "active_dims": int((spread > 0.3 * spread.max()).sum()) if spread.max() > 0 else 0,
-                "constant_genes": int((~bin_.inputs.any(axis=0)).sum()),
+                "constant_genes": int((~bin_.varying).sum()),
                 "collapsed": not error < (1 - model.min_gain) * null,
             }
         )
