@@ -134,7 +134,6 @@ def experiment(number: int, every: list[Cells], masks: list[np.ndarray], genes: 
             name,
             DrawnScorer.of(PairScorer.of(values, members, None, pairs)),
             np.arange(len(pairs)),
-            members,
             CellDraws.of(name, obs, members, "cell" if args.parts else "auto"),
         )
         for name, values, members, obs in prepared
@@ -146,7 +145,7 @@ def observed(studies, pairs, weight, root: int, settings: LandscapeSettings) -> 
     """Return the pseudotime of an experiment."""
     parts = []
     for study in studies:
-        once = np.ones((study.members.shape[1], 1))
+        once = np.ones((study.scorer.members.shape[1], 1))
         parts += study.scores(once, pairs, weight, min_expected=MIN_EXPECTED, threads=1)
     scores: Scores = stack_scores(parts)
     distances = debiased_distances(scores)

@@ -28,6 +28,7 @@ if settings.n_draws and root is not None:
             estimator=params.estimator,
             normalisation=params.normalisation,
             sample=settings.sample,
+            seed=params.seed,
         )
         for name, counts, members in zip(params.studies, given.counts, given.members, strict=True)
     ]

@@ -8,7 +8,7 @@ from scipy import sparse
 from panscape.coscape.coexpression.drawn_scores import DrawnScorer
 from panscape.coscape.coexpression.pair_scores import PairScorer
 from panscape.coscape.coexpression.values import Values
-from panscape.coscape.landscape.cell_draws import CellDraws
+from panscape.coscape.landscape.cell_draws import UNITS, CellDraws
 from panscape.coscape.landscape.drawn_study import DrawnStudy, best_pairs
 from panscape.coscape.landscape.intervals import drawn_pseudotimes
 from panscape.coscape.landscape.placement import intervals, placement
@@ -45,11 +45,11 @@ def made(name, seed, columns=slice(None), samples=None):
     here = np.arange(len(PAIRS))[columns]
     members = sparse.csr_matrix(members)
     scorer = DrawnScorer.of(PairScorer.of(values, members, None, PAIRS[here]))
-    return values, DrawnStudy(name, scorer, here, members, CellDraws.of(name, cells, members))
+    return values, DrawnStudy(name, scorer, here, CellDraws.of(name, cells, members))
 
 
 def clusters_of(studies):
-    return pd.DataFrame({"n_used_pairs": np.full(sum(study.members.shape[0] for study in studies), 50)})
+    return pd.DataFrame({"n_used_pairs": np.full(sum(study.n_clusters for study in studies), 50)})
 
 
 def correlated(values, members, times):
@@ -114,9 +114,9 @@ def test_pseudotime_of_a_draw_is_that_of_dense_formulas(columns):
         for values, study in parts:
             times = study.draws.draw(draw, draw + 1, 3, "landscape", "draws", study.name)[:, 0]
             here = np.isin(np.arange(len(PAIRS)), study.columns)
-            rows.append(correlated(values, study.members, times) * here)
-            known += [here] * study.members.shape[0]
-            blocks.append(study.members.toarray() * times)
+            rows.append(correlated(values, study.scorer.members, times) * here)
+            known += [here] * study.scorer.members.shape[0]
+            blocks.append(study.scorer.members.toarray() * times)
         inside = sparse.block_diag(blocks).toarray()
         distances = dense_distances(np.concatenate(rows), weight, inside, known)
         by_k = []
@@ -254,3 +254,43 @@ def test_copies_of_clusters_are_in_the_graph_and_not_in_the_result():
     copied = drawn_pseudotimes(*given, clusters, 0, settings, 3)
     assert copied.shape == alone.shape and (copied[:, 0] == 0).all() and np.isfinite(copied).all()
     assert not np.allclose(copied, alone)
+
+
+def test_large_sets_are_drawn_in_parts_and_small_ones_cell_by_cell():
+    cells = pd.DataFrame({"age": np.zeros(5000)})
+    atom = np.repeat([0, 1, -1], [4600, 200, 200])
+    members = sparse.csr_matrix([atom == 0, atom == 1], dtype=np.int8)
+    draws = CellDraws.of("lab", cells, members, atom=atom, seed=1)
+    size = np.bincount(draws.unit)
+    large = np.unique(draws.unit[:4600])
+    assert len(large) == UNITS and size[large].min() == 17 and size[large].max() == 18
+    assert (size[draws.unit[4600:]] == 1).all()
+    assert (np.diff(np.unique(draws.unit, return_index=True)[1]) > 0).all()  # numbered by first cell
+    again, other = (CellDraws.of("lab", cells, members, atom=atom, seed=seed).unit for seed in (1, 2))
+    assert (draws.unit == again).all() and (draws.unit != other).any()
+    assert draws.draw(0, 2, 1, "x").shape == (len(size), 2)
+
+
+def test_cells_of_a_sample_in_a_set_and_group_are_a_unit():
+    rng = np.random.default_rng(2)
+    cells = pd.DataFrame({"age": np.repeat([1.0, 2.0], 600), "sample": rng.integers(0, 6, 1200).astype(str)})
+    cells["sample"] += "-" + cells["age"].astype(str)
+    atom = np.tile([0, 1, 2], 400)
+    members = sparse.csr_matrix(atom == np.arange(3)[:, None], dtype=np.int8)
+    draws = CellDraws.of("lab", cells, members, atom=atom)
+    alone = CellDraws.of("lab", cells, members)
+    assert draws.by_sample == 1 and len(np.unique(draws.unit)) == 3 * 2 * 6
+    np.testing.assert_array_equal(draws.draw(0, 5, 1, "x")[draws.unit], alone.draw(0, 5, 1, "x"))
+
+
+def test_sums_of_sets_drawn_in_parts_vary_as_those_drawn_cell_by_cell():
+    rng = np.random.default_rng(5)
+    value = rng.gamma(0.5, size=(4000, 40))  # forty sums, so that chance in the parts averages out
+    cells, atom = pd.DataFrame(index=range(4000)), np.zeros(4000, dtype=np.int64)
+    draws = CellDraws.of("lab", cells, sparse.csr_matrix(atom[None] == 0), atom=atom)
+    times = draws.draw(0, 600, 3, "x")[draws.unit]
+    variance = (value.T @ times).var(axis=1)
+    np.testing.assert_allclose(variance.mean(), (value**2).sum(axis=0).mean(), rtol=0.06)
+    mean = value.T @ times / times.sum(axis=0)
+    np.testing.assert_allclose(mean.var(axis=1).mean(), value.var(axis=0).mean() / 4000, rtol=0.06)
+    np.testing.assert_allclose(times.sum(axis=0).var(), 4000, rtol=0.15)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from scipy import sparse
 from panscape.coscape.coexpression.pair_scores import PairScorer, valid_pairs
 from panscape.stats.score_terms import ScoreTerms
 
-MOST_NUMBERS = 1 << 24  # sums of a study in memory at a time (128 MB)
+MOST_NUMBERS = 1 << 26  # sums of a study in memory at a time (512 MB)
 MOST_DRAWS = 16  # draws at a time: more do not make it faster
 
 
@@ -21,16 +22,27 @@ MOST_DRAWS = 16  # draws at a time: more do not make it faster
 class DrawnScorer:
     """A study prepared for the statistics of many draws of its cells.
 
-    It gives what :meth:`PairScorer.score` gives for each draw, but reads the counts once for several draws.
+    It gives what :meth:`PairScorer.score` gives for each draw, but reads the counts once for several draws,
+    and adds up cells that are drawn together, a unit, before it weights them.
 
     Attributes
     ----------
     columns
-        CSC float32 (n_cells, n_used): counts (or normalised values) of the genes of the pairs.
+        CSC float32 (n_cells, n_used): counts (or normalised values) of the genes of the pairs. Cells are
+        ordered by set and unit; those in no cluster come last.
     h, group, size
-        Of the weights, see :class:`panscape.coscape.coexpression.weights.Weights`.
-    atom, contains
-        See :func:`panscape.coscape.coexpression.atoms.atoms_of`.
+        Of the weights, see :class:`panscape.coscape.coexpression.weights.Weights`, of these cells.
+    unit
+        int64 (n_inside,) unit of each cell in a cluster, in their order, numbered anew.
+    units
+        int64 (n_drawn,): the units that these are, of those that are drawn.
+    cells
+        int64 (n_drawn,) number of cells of each.
+    atom
+        int64 (n_drawn,) set of cells that each is part of, see
+        :func:`panscape.coscape.coexpression.atoms.atoms_of`.
+    contains
+        CSR (n_clusters, n_atoms).
     first, second
         int64 (n_pairs,) genes of each pair, by their place among the used genes.
     pearson
@@ -41,6 +53,9 @@ class DrawnScorer:
     h: np.ndarray
     group: np.ndarray
     size: np.ndarray
+    unit: np.ndarray
+    units: np.ndarray
+    cells: np.ndarray
     atom: np.ndarray
     contains: sparse.csr_matrix
     first: np.ndarray
@@ -48,13 +63,56 @@ class DrawnScorer:
     pearson: bool
 
     @classmethod
-    def of(cls, scorer: PairScorer) -> DrawnScorer:
-        """Return the scorer of the same cells, clusters, pairs and weights."""
-        weights = scorer.weights
-        parts = weights.h, weights.group.astype(np.int64), weights.size
-        pairs = scorer.first, scorer.second
-        columns = sparse.csc_matrix(scorer.counts, dtype=np.float32)
-        return cls(columns, *parts, scorer.atom, scorer.contains, *pairs, scorer.pearson)
+    def of(cls, scorer: PairScorer, unit: np.ndarray | None = None) -> DrawnScorer:
+        """Return the scorer of the same cells, clusters, pairs and weights.
+
+        Parameters
+        ----------
+        scorer
+            The study.
+        unit
+            int64 (n_cells,) unit of each cell, from 0; those of a unit are in the same clusters. None: each
+            cell is drawn by itself.
+        """
+        weights, atom = scorer.weights, scorer.atom
+        unit = np.arange(len(atom)) if unit is None else unit
+        one = np.unique(unit, return_index=True)[1]
+        if (atom != atom[one][np.unique(unit, return_inverse=True)[1]]).any():
+            raise ValueError("cells that are drawn together are in different clusters")
+        order = np.lexsort((unit, np.where(atom >= 0, atom, atom.max(initial=0) + 1)))
+        inside = order[: int((atom >= 0).sum())]
+        units, first, cells = _runs(unit[inside])
+        columns = _reordered(sparse.csc_matrix(scorer.counts, dtype=np.float32), order)
+        return cls(
+            columns,
+            weights.h,
+            weights.group.astype(np.int64)[inside],
+            weights.size[inside],
+            np.repeat(np.arange(len(units)), cells),
+            units,
+            cells,
+            atom[inside][first],
+            scorer.contains,
+            scorer.first,
+            scorer.second,
+            scorer.pearson,
+        )
+
+    @cached_property
+    def members(self) -> sparse.csr_matrix:
+        """Return the drawn units of each cluster, CSR (n_clusters, n_drawn)."""
+        at = np.arange(len(self.atom))
+        shape = self.contains.shape[1], len(at)
+        return sparse.csr_matrix(
+            self.contains @ sparse.csr_matrix((np.ones(len(at)), (self.atom, at)), shape=shape)
+        )
+
+    @cached_property
+    def cuts(self) -> np.ndarray:
+        """Return where the chunks of cells begin in the columns."""
+        from panscape.stats.drawn_sums import chunks_of
+
+        return chunks_of(self.columns.indptr, self.columns.indices, len(self.unit))
 
     @property
     def n_at_once(self) -> int:
@@ -71,7 +129,7 @@ class DrawnScorer:
         Parameters
         ----------
         times
-            (n_cells, n_draws) how often each cell counts in each draw, >= 0.
+            (n_units, n_draws) how often the cells of each unit count in each draw, >= 0.
         min_expected
             A pair is valid in a cluster where at least so many cells would have counts of both by chance.
         threads
@@ -94,7 +152,7 @@ class DrawnScorer:
         [True, True, True]
         """
         for start in range(0, times.shape[1], self.n_at_once):
-            part = np.ascontiguousarray(times[:, start : start + self.n_at_once], dtype=np.float64)
+            part = np.ascontiguousarray(times[self.units, start : start + self.n_at_once], dtype=np.float64)
             yield from self._scored(part, min_expected, threads)
 
     def _scored(self, times: np.ndarray, min_expected: float, threads: int) -> Iterator[sparse.csr_matrix]:
@@ -105,38 +163,44 @@ class DrawnScorer:
         for draw in range(times.shape[1]):
             scores = np.zeros((self.contains.shape[0], len(order)), dtype=np.float32)
             for row in range(self.contains.shape[0]):
-                sums = total[draw, row], square[draw, row]
-                n = float(number[draw, row])
+                sums = total[:, row, draw], square[:, row, draw]
+                seen, n = np.ascontiguousarray(detected[:, row, draw]), float(number[draw, row])
                 if self.pearson:
-                    terms = ScoreTerms.pearson(n, *sums, detected[draw, row])
+                    terms = ScoreTerms.pearson(n, *sums, seen)
                 else:
-                    crossed = cross[draw, :, row]
-                    terms = ScoreTerms.of_parts(
-                        n, *sums, crossed, powers[draw, row], detected[draw, row], self.h
-                    )
-                kept, t = valid_pairs(products[draw, row], terms, *pairs, min_expected)
+                    crossed = cross[:, :, row, draw]
+                    terms = ScoreTerms.of_parts(n, *sums, crossed, powers[draw, row], seen, self.h)
+                product = np.ascontiguousarray(products[:, row, draw])
+                kept, t = valid_pairs(product, terms, *pairs, min_expected)
                 scores[row, order[kept]] = t
             yield sparse.csr_matrix(scores)
 
     def _read(self, times: np.ndarray) -> tuple[Any, ...]:
-        """Return what both sums read of the counts, and the sets of cells of each cluster."""
-        columns, contains = self.columns, self.contains
+        """Return what both sums read of the counts, and the clusters of each set of cells."""
+        columns, owners = self.columns, sparse.csr_matrix(self.contains.T)
+        owners.sort_indices()
         return (
-            columns.indptr.astype(np.int64),
-            columns.indices.astype(np.int32),
-            columns.data.astype(np.float32),
+            self.cuts,
+            columns.indices.astype(np.int32, copy=False),
+            columns.data,
             np.ascontiguousarray(self.h.T),
             self.group,
-        ), (self.atom, times, contains.indptr.astype(np.int64), contains.indices.astype(np.int32))
+        ), (
+            self.unit,
+            times,
+            self.atom,
+            owners.indptr.astype(np.int64),
+            owners.indices.astype(np.int32),
+        )
 
     def _columns(self, times: np.ndarray, threads: int) -> tuple[np.ndarray, ...]:
-        """Return sums of values, of their squares, of detections and by bin, of each draw and cluster."""
+        """Return sums of values, of their squares, of detections and by bin, by gene, cluster and draw."""
         from panscape.stats.drawn_sums import add_drawn_columns
 
         values, drawn = self._read(times)
-        shape = times.shape[1], self.contains.shape[0], self.columns.shape[1]
+        shape = self.columns.shape[1], self.contains.shape[0], times.shape[1]
         sums = tuple(np.zeros(shape) for _ in range(3))
-        cross = np.zeros((0 if self.pearson else shape[0], len(self.h), *shape[1:]))
+        cross = np.zeros((0 if self.pearson else len(self.h), *shape))
 
         def add(part: int) -> None:
             add_drawn_columns(*values, self.size, *drawn, *sums, cross, part, threads)
@@ -146,14 +210,14 @@ class DrawnScorer:
         return *sums, cross
 
     def _products(self, times: np.ndarray, threads: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return an order of the pairs, and the sums of products of each draw, cluster and pair in it."""
+        """Return an order of the pairs, and the sums of products by pair in it, cluster and draw."""
         from panscape.stats.drawn_sums import add_drawn_products
 
         number = np.diff(self.columns.indptr)
         swap = number[self.first] < number[self.second]
         common, rare = np.where(swap, self.second, self.first), np.where(swap, self.first, self.second)
         order = np.argsort(common, kind="stable")
-        total = np.empty((times.shape[1], self.contains.shape[0], len(order)))
+        total = np.zeros((len(order), self.contains.shape[0], times.shape[1]))
         values, drawn = self._read(times)
         given = (*values, *drawn, common[order], rare[order], total)
         with ThreadPoolExecutor(threads) as pool:
@@ -162,19 +226,29 @@ class DrawnScorer:
 
     def _powers(self, times: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return sums of powers of the size, (n_draws, n_clusters, n_bins, 4), and the numbers of cells."""
-        n_atoms, n_bins = self.contains.shape[1], len(self.h)
-        inside = np.flatnonzero(self.atom >= 0)
-        place = self.atom[inside] * n_bins + self.group[inside]
-        powers, number = [], []
-        for weight in times[inside].T:
-            sums = np.stack(
-                [
-                    np.bincount(place, weight * self.size[inside] ** power, n_atoms * n_bins)
-                    for power in range(1, 5)
-                ],
-                axis=-1,
-            )
-            whole = self.contains @ sums.reshape(n_atoms, n_bins * 4)
-            powers.append(whole.reshape(-1, n_bins, 4))
-            number.append(self.contains @ np.bincount(self.atom[inside], weight, n_atoms))
-        return np.stack(powers), np.stack(number)
+        n_units, n_bins = times.shape[0], len(self.h)
+        place = self.unit * n_bins + self.group
+        alone = np.stack(
+            [np.bincount(place, self.size**power, n_units * n_bins) for power in range(1, 5)], axis=-1
+        ).reshape(n_units, n_bins * 4)
+        powers = [self.members @ (weight[:, None] * alone) for weight in times.T]
+        number = (self.members @ (self.cells[:, None] * times)).T
+        return np.stack(powers).reshape(times.shape[1], -1, n_bins, 4), number
+
+
+def _runs(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the values of runs of equal ones, where they begin, and their lengths."""
+    first = np.flatnonzero(np.diff(values, prepend=-1))
+    return values[first], first, np.diff(np.append(first, len(values)))
+
+
+def _reordered(columns: sparse.csc_matrix, order: np.ndarray) -> sparse.csc_matrix:
+    """Return a CSC matrix with its rows in another order, in its own memory."""
+    place = np.empty(len(order), dtype=columns.indices.dtype)
+    place[order] = np.arange(len(order), dtype=place.dtype)
+    for start in range(0, columns.nnz, 1 << 22):
+        part = slice(start, start + (1 << 22))
+        columns.indices[part] = place[columns.indices[part]]
+    columns.has_sorted_indices = False
+    columns.sort_indices()
+    return columns

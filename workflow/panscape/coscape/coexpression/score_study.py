@@ -73,14 +73,17 @@ def load_study(
     Returns
     -------
     values, weights
-        Counts and their weights; None unless the estimator is the corrected one.
+        Counts and their weights; None unless the estimator is the corrected one. The counts are of the genes
+        of the pairs; those of all genes with weights, which are fitted to them.
     pairs
-        int (n_pairs, 2): genes of those chosen pairs that the study measures, positions among `genes`.
+        int (n_pairs, 2): genes of those chosen pairs that the study measures, positions in `values`.
     columns
         int: positions of these pairs among the chosen ones.
     """
-    values = Values.load(counts, list(genes), normalisation)
     index = pd.Index(list(genes))
+    if estimator != CORRECTED:
+        index = index[index.isin(chosen["gene_a"]) | index.isin(chosen["gene_b"])]
+    values = Values.load(counts, list(index), normalisation)
     pairs = np.stack([index.get_indexer(chosen[name]) for name in ("gene_a", "gene_b")], axis=1)
     columns = np.flatnonzero((pairs >= 0).all(axis=1))
     weights = fit_weights(values, members) if estimator == CORRECTED else None

@@ -33,8 +33,6 @@ class DrawnStudy:
         Its counts, clusters and those chosen pairs that it measures.
     columns
         int: positions of these pairs among the chosen ones.
-    members
-        CSR (n_clusters, n_cells).
     draws
         What its cells are drawn by.
     """
@@ -42,8 +40,12 @@ class DrawnStudy:
     name: str
     scorer: DrawnScorer
     columns: np.ndarray
-    members: sparse.csr_matrix
     draws: CellDraws
+
+    @property
+    def n_clusters(self) -> int:
+        """Return the number of its clusters."""
+        return self.scorer.contains.shape[0]
 
     @classmethod
     def of(
@@ -57,6 +59,7 @@ class DrawnStudy:
         estimator: str = "pearson",
         normalisation: str = "depth-log1p",
         sample: str = AUTO,
+        seed: int = 0,
     ) -> DrawnStudy:
         """Prepare a study.
 
@@ -79,8 +82,9 @@ class DrawnStudy:
         """
         source, members = read_counts(counts), sparse.csr_matrix(members)
         values, weights, known, columns = load_study(source, genes, members, chosen, estimator, normalisation)
-        scorer = DrawnScorer.of(PairScorer.of(values, members, weights, known))
-        return cls(name, scorer, columns, members, CellDraws.of(name, source.obs, members, sample))
+        scorer = PairScorer.of(values, members, weights, known)
+        draws = CellDraws.of(name, source.obs, members, sample, atom=scorer.atom, seed=seed)
+        return cls(name, DrawnScorer.of(scorer, draws.unit), columns, draws)
 
     def scores(
         self, times: np.ndarray, pairs: np.ndarray, weight: np.ndarray, *, min_expected: float, threads: int
@@ -90,16 +94,20 @@ class DrawnStudy:
         Parameters
         ----------
         times
-            (n_cells, n_draws) how often each cell counts.
+            (n_units, n_draws) how often the cells of each unit count.
         pairs, weight
             Genes and weight of the chosen pairs.
         min_expected, threads
             See :meth:`panscape.coscape.coexpression.drawn_scores.DrawnScorer.score`.
         """
         drawn = self.scorer.score(times, min_expected=min_expected, threads=threads)
+        cells, members, units = self.scorer.cells, self.scorer.members, self.scorer.units
         for at, part in enumerate(drawn):
+            often = times[units, at]
+            inside = sparse.csr_matrix(members @ sparse.diags(often * np.sqrt(cells)))
+            shared, size = sparse.csr_matrix(inside @ inside.T), members @ (often * cells)
             matrix = among_chosen(part, self.columns, len(pairs))
-            yield Scores.of(matrix, pairs, weight, self.members, times[:, at])
+            yield Scores(matrix, pairs, np.asarray(weight, np.float64), shared, size)
 
 
 def best_pairs(chosen: pd.DataFrame, number: int = DRAW_PAIRS) -> pd.DataFrame:

@@ -63,7 +63,7 @@ def drawn_pseudotimes(
     times = np.full((number, len(clusters)), np.nan)
     if number == 0:
         return times
-    group = np.repeat(np.arange(len(studies)), [study.members.shape[0] for study in studies])
+    group = np.repeat(np.arange(len(studies)), [study.n_clusters for study in studies])
     measured = np.stack([np.isin(np.arange(len(pairs)), study.columns) for study in studies])
     repeats = clusters["multiplicity"].to_numpy(np.int64) if settings.duplicates else np.ones(len(group), int)
     rows = np.repeat(np.arange(len(group)), repeats)
@@ -74,12 +74,16 @@ def drawn_pseudotimes(
     at_once = min(study.scorer.n_at_once for study in studies)
     for start in range(0, number, at_once):
         drawn = [
-            study.scores(
-                study.draws.draw(start, min(start + at_once, number), seed, "landscape", "draws", study.name),
-                pairs,
-                weight,
-                min_expected=settings.min_expected,
-                threads=threads,
+            list(  # one after the other: only one has its sums in memory
+                study.scores(
+                    study.draws.draw(
+                        start, min(start + at_once, number), seed, "landscape", "draws", study.name
+                    ),
+                    pairs,
+                    weight,
+                    min_expected=settings.min_expected,
+                    threads=threads,
+                )
             )
             for study in studies
         ]
