@@ -125,7 +125,8 @@ def test_a_loss_that_is_not_finite_is_an_error():
 def test_killed_between_checkpoints_repeats_only_what_was_not_saved(tmp_path):
     """SIGKILL cannot be caught: the last saved state is taken up, and the end is the same."""
     script = textwrap.dedent(f"""
-        import os, signal, sys
+        import os, signal, sys, torch
+        torch.set_num_threads({torch.get_num_threads()})  # other numbers of threads round differently
         sys.path[:0] = {[str(p) for p in sys.path]!r} + [{os.path.dirname(__file__)!r}]
         from test_training_loop import Regression
         from panscape.training.checkpoint import Checkpoint

@@ -66,8 +66,9 @@ def fit(
 ) -> list[dict[str, Any]]:
     """Train a task to the end of its plan, resuming from its checkpoint if there is one.
 
-    Before each step and validation PyTorch's generators are seeded by (seed, number), so that a resumed run
-    equals the uninterrupted one, bit for bit on the CPU.
+    Before each step and validation PyTorch's generator of the CPU, from which all noise is drawn (see
+    :class:`panscape.training.noise.Draws`), is seeded by (seed, number), so that a resumed run equals the
+    uninterrupted one, bit for bit on the CPU.
 
     Parameters
     ----------
@@ -129,7 +130,9 @@ def fit(
 
 
 def _seeded(function: Any, seed: int, number: int) -> Mapping[str, Tensor]:
-    torch.manual_seed(seeds.derive(seed, function.__name__, number))
+    # `torch.manual_seed` also queues a call, with a printed stack, for every kind of device that the process
+    # has not used: a millisecond and a growing list for generators from which nothing is drawn
+    torch.default_generator.manual_seed(seeds.derive(seed, function.__name__, number))
     return function(number)
 
 

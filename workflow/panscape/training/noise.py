@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from functools import lru_cache
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -16,6 +17,7 @@ GOLDEN = -7046029254386353131
 FIRST, SECOND = -4658895280553007687, -7723592293110705685
 PER_WORD = 4  # 16-bit numbers in a 64-bit word
 LEVELS = 1 << 16
+WORD = (1 << 64) - 1
 
 
 class Noise:
@@ -47,6 +49,7 @@ class Noise:
 
     def __init__(self, keys: Sequence[int], device: torch.device):
         self.device = device
+        self._host = np.array([value & WORD for value in keys], dtype=np.uint64)[:, None]
         self._keys = torch.tensor(keys, dtype=torch.int64).to(device)[:, None]
         self._quantiles: Tensor | None = None
 
@@ -61,6 +64,10 @@ class Noise:
             How many.
         """
         words = -(-count // PER_WORD)
+        if isinstance(number, int) and self.device.type == "cpu":
+            state = _mixed_words(self._host + np.uint64((number + 1) * GOLDEN & WORD))
+            mixed = _mixed_words(state + _counted_words(words))
+            return torch.from_numpy(mixed.view(np.int16))[:, :count]
         step = _signed((number + 1) * GOLDEN) if isinstance(number, int) else (number + 1) * GOLDEN
         state = _mixed(self._keys + step)
         return _mixed(state + _counters(words, self.device)).view(torch.int16)[:, :count]
@@ -106,6 +113,22 @@ def _mixed(x: Tensor) -> Tensor:
     return x
 
 
+@lru_cache(maxsize=64)
+def _counted_words(words: int) -> np.ndarray:
+    return np.arange(1, words + 1, dtype=np.uint64) * np.uint64(GOLDEN & WORD)
+
+
+def _mixed_words(x: np.ndarray) -> np.ndarray:
+    """Mix unsigned 64-bit words in place, as :func:`_mixed` does, in half the time on a CPU."""
+    shifted = x >> np.uint64(30)
+    x ^= shifted
+    x *= np.uint64(FIRST & WORD)
+    x ^= np.right_shift(x, np.uint64(27), out=shifted)
+    x *= np.uint64(SECOND & WORD)
+    x ^= np.right_shift(x, np.uint64(31), out=shifted)
+    return x
+
+
 def key(seed: int, *names: str | int) -> int:
     """Return the key of a named stream, a signed 64-bit integer.
 
@@ -120,7 +143,7 @@ def key(seed: int, *names: str | int) -> int:
 
 def _signed(value: int) -> int:
     """Return the signed 64-bit integer of the same bits as the lowest 64 of a whole number."""
-    value &= (1 << 64) - 1
+    value &= WORD
     return value - (1 << 64) if value >> 63 else value
 
 

@@ -183,17 +183,18 @@ def adversary(reader: nn.Module, latent: Tensor, labels: Tensor, given: Tensor, 
     total = latent.sum() * 0
     for label in layout.labels:
         part = layout.part(label.name)
-        there = given[:, part.start]
-        if not there.any():
-            continue
-        true, predicted, shown_to = (table[there][:, part] for table in (labels, read, shown))
-        usual = true.mean(0)
+        there = given[:, part.start].to(latent.dtype)
+        # sums over all cells with a weight of 0 or 1: a choice of the labelled ones waits for a GPU
+        number = there.sum().clamp(min=1)
+        true, predicted, shown_to = (table[:, part] for table in (labels, read, shown))
+        true = torch.where(there[:, None] > 0, true, 0)
+        usual = true.sum(0) / number
         if label.discrete:
-            total = total + functional.cross_entropy(predicted, true.argmax(-1))
-            surprise = torch.xlogy(usual, usual) - usual * functional.log_softmax(shown_to, -1)
-            total = total + _PULL * surprise.sum(-1).mean()
+            error = functional.cross_entropy(predicted, true.argmax(-1), reduction="none")
+            away = (torch.xlogy(usual, usual) - usual * functional.log_softmax(shown_to, -1)).sum(-1)
         else:
-            total = total + (predicted - true).square().mean() + _PULL * (shown_to - usual).square().mean()
+            error, away = (predicted - true).square().mean(-1), (shown_to - usual).square().mean(-1)
+        total = total + ((error + _PULL * away) * there).sum() / number
     return total
 
 

@@ -266,7 +266,7 @@ class UniCoordSettings(FromMapping):
     smoothing: float = 0.0
     independence: str = "none"
     loss_weights: Weights = field(default_factory=Weights)
-    n_epochs: int = 12
+    n_epochs: int = 6
     min_steps: int = 600
     batch_size: int = 128
     learning_rate: float = 3e-3

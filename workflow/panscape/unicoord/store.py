@@ -43,7 +43,7 @@ class Scale:
         block = sparse.csr_matrix(block, dtype=np.float32, copy=copy)
         if self.how == "depth-log1p":
             factor = np.divide(self.target, totals, out=np.zeros(len(totals)), where=totals > 0)
-            block.data *= np.repeat(factor, np.diff(block.indptr)).astype(np.float32)
+            block.data *= np.repeat(factor.astype(np.float32), np.diff(block.indptr))
         np.log1p(block.data, out=block.data)
         return block
 
@@ -104,10 +104,11 @@ class CompressedCounts:
         spans = list(zip(block.tolist(), low.tolist(), high.tolist(), strict=True))
         offsets = np.zeros(len(spans) + 1, dtype=np.int32)
         np.cumsum(high - low, out=offsets[1:])
-        data, indices = np.empty(offsets[-1], np.float32), np.empty(offsets[-1], np.int32)
-        if spans:
-            np.concatenate([self._values[at][start:stop] for at, start, stop in spans], out=data)
-            np.concatenate([self._indices[at][start:stop] for at, start, stop in spans], out=indices)
+        data, indices = np.empty(0, np.float32), np.empty(0, np.int32)
+        if spans:  # converted as a whole: piece by piece takes longer
+            data = np.concatenate([self._values[at][start:stop] for at, start, stop in spans])
+            indices = np.concatenate([self._indices[at][start:stop] for at, start, stop in spans])
+        data, indices = data.astype(np.float32, copy=False), indices.astype(np.int32, copy=False)
         matrix = sparse.csr_matrix((data, indices, offsets), shape=(len(spans), self.n_genes))
         return self._scale(matrix, self.totals[positions], copy=False)
 
