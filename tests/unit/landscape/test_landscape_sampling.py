@@ -159,9 +159,14 @@ def test_permuted_ages_of_many_cells_are_random_tables(monkeypatch, within):
         members, np.r_[np.repeat([0, 1], 4), 0, 1], np.arange(800), whole, scale, studies,
         np.arange(800), studies, np.arange(8), (),
     )  # fmt: skip
+    monkeypatch.setattr(module, "TABLE_ENTRY", 1000)
     slow = np.concatenate(list(sampling.shuffled(4000, np.random.default_rng(0), within=within)))
     monkeypatch.setattr(module, "TABLE_ENTRY", 0)
     quick = np.concatenate(list(sampling.shuffled(4000, np.random.default_rng(1), within=within)))
+    monkeypatch.setattr(module, "AT_ONCE", 10_000)  # tables are drawn in blocks
+    blocks = np.concatenate(list(sampling.shuffled(4000, np.random.default_rng(1), within=within)))
+    if not within:  # with two studies the blocks' draws alternate
+        np.testing.assert_array_equal(blocks, quick)
     assert slow.shape == quick.shape == (4000, 10)
     if within:  # the ages of a study stay in it
         np.testing.assert_array_equal(quick[:, 9], slow[:, 9])
