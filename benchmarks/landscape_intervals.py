@@ -129,15 +129,12 @@ def experiment(number: int, every: list[Cells], masks: list[np.ndarray], genes: 
     chosen = choose_pairs(signals, names, DRAW_PAIRS)
     index = pd.Index(names)
     pairs = np.stack([index.get_indexer(chosen[name]) for name in ("gene_a", "gene_b")], axis=1)
-    studies = [
-        DrawnStudy(
-            name,
-            DrawnScorer.of(PairScorer.of(values, members, None, pairs)),
-            np.arange(len(pairs)),
-            CellDraws.of(name, obs, members, "cell" if args.parts else "auto"),
-        )
-        for name, values, members, obs in prepared
-    ]
+    studies = []
+    for name, values, members, obs in prepared:
+        scorer = PairScorer.of(values, members, None, pairs)
+        sample = "cell" if args.parts else "auto"
+        draws = CellDraws.of(name, obs, members, sample, atom=scorer.atom, seed=args.seed)
+        studies.append(DrawnStudy(name, DrawnScorer.of(scorer, draws.unit), np.arange(len(pairs)), draws))
     return studies, pairs, chosen["weight"].to_numpy()
 
 
@@ -145,7 +142,7 @@ def observed(studies, pairs, weight, root: int, settings: LandscapeSettings) -> 
     """Return the pseudotime of an experiment."""
     parts = []
     for study in studies:
-        once = np.ones((study.scorer.members.shape[1], 1))
+        once = np.ones((int(study.draws.unit.max()) + 1, 1))
         parts += study.scores(once, pairs, weight, min_expected=MIN_EXPECTED, threads=1)
     scores: Scores = stack_scores(parts)
     distances = debiased_distances(scores)
