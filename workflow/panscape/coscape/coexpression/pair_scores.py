@@ -16,7 +16,7 @@ from panscape.stats.count_weights import Weights
 from panscape.stats.rows import by_label
 from panscape.stats.score_terms import ScoreTerms, least_expected
 
-MOST_SUMS = 1 << 27  # numbers in memory at a time (1 GB)
+MOST_SUMS = 1 << 25  # numbers in memory at a time (256 MB)
 SINGLE = 3  # sums of a set of cells besides those by bin: total, square, detected
 
 
