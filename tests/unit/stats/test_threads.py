@@ -74,7 +74,7 @@ def test_it_decorates():
 def test_drawn_pseudotimes_compute_in_one_thread(monkeypatch):
     seen = []
     study = SimpleNamespace(
-        name="a", members=np.ones((3, 9)), columns=np.arange(2), scorer=SimpleNamespace(n_at_once=2),
+        name="a", n_clusters=3, columns=np.arange(2), scorer=SimpleNamespace(n_at_once=2),
         draws=SimpleNamespace(draw=lambda *_: None), scores=lambda *_, **__: iter([None, None]),
     )  # fmt: skip
     monkeypatch.setattr(intervals, "stack_scores", lambda parts: SimpleNamespace(rows=lambda rows: None))
