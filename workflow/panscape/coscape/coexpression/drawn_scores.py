@@ -14,7 +14,7 @@ from scipy import sparse
 from panscape.coscape.coexpression.pair_scores import PairScorer, valid_pairs
 from panscape.stats.score_terms import ScoreTerms
 
-MOST_NUMBERS = 1 << 26  # sums of a study in memory at a time (512 MB)
+MOST_NUMBERS = 1 << 25  # sums of a study in memory at a time (256 MB)
 MOST_DRAWS = 16  # draws at a time: more do not make it faster
 
 
