@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 from scipy import sparse
 
+from panscape.coscape.coexpression.atoms import atoms_of
 from panscape.coscape.coexpression.drawn_scores import DrawnScorer
 from panscape.coscape.coexpression.pair_scores import PairScorer
 from panscape.coscape.coexpression.values import Values
@@ -12,6 +13,7 @@ from panscape.coscape.landscape.cell_draws import UNITS, CellDraws
 from panscape.coscape.landscape.drawn_study import DrawnStudy, best_pairs
 from panscape.coscape.landscape.intervals import drawn_pseudotimes
 from panscape.coscape.landscape.placement import intervals, placement
+from panscape.coscape.landscape.scores import Scores
 from panscape.coscape.landscape.settings import LandscapeSettings
 from panscape.coscape.landscape.write import pseudotime_table
 from panscape.graph.diffusion import diffusion_map, pseudotime
@@ -294,3 +296,28 @@ def test_sums_of_sets_drawn_in_parts_vary_as_those_drawn_cell_by_cell():
     mean = value.T @ times / times.sum(axis=0)
     np.testing.assert_allclose(mean.var(axis=1).mean(), value.var(axis=0).mean() / 4000, rtol=0.06)
     np.testing.assert_allclose(times.sum(axis=0).var(), 4000, rtol=0.15)
+
+
+def test_scores_of_units_equal_those_of_their_cells():
+    rng = np.random.default_rng(6)
+    cells, often = np.array([1, 3, 2, 5]), rng.exponential(size=4)
+    members = sparse.csr_matrix([[1.0, 1, 0, 1], [0, 1, 1, 0]])
+    given = sparse.csr_matrix(rng.random((2, 3))), np.array([[0, 1], [0, 2], [1, 2]]), np.ones(3)
+    single = members[:, np.repeat(np.arange(4), cells)]
+    found, expected = (
+        Scores.of(*given, members, often, cells),
+        Scores.of(*given, single, np.repeat(often, cells)),
+    )
+    np.testing.assert_allclose(found.shared.toarray(), expected.shared.toarray())
+    np.testing.assert_allclose(found.size, expected.size)
+
+
+def test_units_lie_within_the_sets_of_overlapping_clusters():
+    cells = pd.DataFrame({"age": np.repeat([1.0, 2.0], 300), "sample": np.arange(600) // 50})
+    first, second = np.arange(600) % 2, np.arange(600) % 3
+    rows = [first == 0, first == 1, second == 0, second == 1, second == 2]
+    members = sparse.csr_matrix(np.array(rows, dtype=np.int8))
+    atom = atoms_of(members)[0]
+    draws = CellDraws.of("lab", cells, members, atom=atom)
+    assert draws.by_sample == 1 and len(np.unique(draws.unit)) == 6 * 12
+    assert (pd.Series(atom).groupby(draws.unit).nunique() == 1).all()
