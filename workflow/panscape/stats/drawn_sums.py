@@ -68,16 +68,11 @@ def add_drawn_columns(
                             for draw in range(n_draws):
                                 inside[place, draw] += alone[place] * times[unit, draw]
                     if end or groups[units[rows[q]]] != groups[unit]:
-                        for at in range(owners[groups[unit]], owners[groups[unit] + 1]):
-                            union = owned[at]
-                            for draw in range(n_draws):
-                                total[column, union, draw] += inside[0, draw]
-                                square[column, union, draw] += inside[1, draw]
-                                detected[column, union, draw] += inside[2, draw]
-                            for place in range(n_bins):
-                                for draw in range(n_draws):
-                                    cross[place, column, union, draw] += inside[3 + place, draw]
-                        inside[:] = 0.0
+                        add_inside(inside[0], owners, owned, groups[unit], total[column])
+                        add_inside(inside[1], owners, owned, groups[unit], square[column])
+                        add_inside(inside[2], owners, owned, groups[unit], detected[column])
+                        for place in range(n_bins):
+                            add_inside(inside[3 + place], owners, owned, groups[unit], cross[place, column])
                 alone[:] = 0.0
                 if end:
                     break

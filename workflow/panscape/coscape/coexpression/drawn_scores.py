@@ -76,8 +76,8 @@ class DrawnScorer:
         """
         weights, atom = scorer.weights, scorer.atom
         unit = np.arange(len(atom)) if unit is None else unit
-        one = np.unique(unit, return_index=True)[1]
-        if (atom != atom[one][np.unique(unit, return_inverse=True)[1]]).any():
+        _, one, place = np.unique(unit, return_index=True, return_inverse=True)
+        if (atom != atom[one][place]).any():
             raise ValueError("cells that are drawn together are in different clusters")
         order = np.lexsort((unit, np.where(atom >= 0, atom, atom.max(initial=0) + 1)))
         inside = order[: int((atom >= 0).sum())]

@@ -101,13 +101,10 @@ class DrawnStudy:
             See :meth:`panscape.coscape.coexpression.drawn_scores.DrawnScorer.score`.
         """
         drawn = self.scorer.score(times, min_expected=min_expected, threads=threads)
-        cells, members, units = self.scorer.cells, self.scorer.members, self.scorer.units
+        scorer = self.scorer
         for at, part in enumerate(drawn):
-            often = times[units, at]
-            inside = sparse.csr_matrix(members @ sparse.diags(often * np.sqrt(cells)))
-            shared, size = sparse.csr_matrix(inside @ inside.T), members @ (often * cells)
-            matrix = among_chosen(part, self.columns, len(pairs))
-            yield Scores(matrix, pairs, np.asarray(weight, np.float64), shared, size)
+            matrix, often = among_chosen(part, self.columns, len(pairs)), times[scorer.units, at]
+            yield Scores.of(matrix, pairs, weight, scorer.members, often, scorer.cells)
 
 
 def best_pairs(chosen: pd.DataFrame, number: int = DRAW_PAIRS) -> pd.DataFrame:

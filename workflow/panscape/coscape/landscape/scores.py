@@ -50,6 +50,7 @@ class Scores:
         weight: np.ndarray,
         members: sparse.csr_matrix,
         multiplicity: np.ndarray | None = None,
+        cells: np.ndarray | None = None,
     ) -> Scores:
         """Return the scores of a study's clusters.
 
@@ -61,11 +62,15 @@ class Scores:
             CSR (n_clusters, n_cells), ones.
         multiplicity
             (n_cells,) how often each cell counted in `matrix`, e.g. drawn by a bootstrap; None: once.
+        cells
+            (n_cells,) number of cells that each column of `members` stands for; None: one.
         """
         times = np.ones(members.shape[1]) if multiplicity is None else np.asarray(multiplicity, np.float64)
-        inside = sparse.csr_matrix(sparse.csr_matrix(members, dtype=np.float64) @ sparse.diags(times))
+        cells = np.ones(len(times)) if cells is None else cells
+        often = sparse.diags(times * np.sqrt(cells))
+        inside = sparse.csr_matrix(sparse.csr_matrix(members, dtype=np.float64) @ often)
         shared = sparse.csr_matrix(inside @ inside.T)
-        return cls(matrix, pairs, np.asarray(weight, np.float64), shared, members @ times)
+        return cls(matrix, pairs, np.asarray(weight, np.float64), shared, members @ (times * cells))
 
     def of_others(self, matrix: sparse.csr_matrix, members: sparse.csr_matrix) -> Scores:
         """Return the scores of another study's clusters for the same pairs; parameters as in :meth:`of`."""

@@ -119,8 +119,7 @@ def placement_methods(results: Results) -> list[str]:
         f"95 % intervals of pseudotime are percentiles over {plural(draws, 'draw')}, in which cells, or "
         "random parts of large sets of cells, had random weights (Bayesian bootstrap), or samples were drawn "
         "with replacement where the cells of a cluster at an age are of five or more; correlations, "
-        "distances, graphs and pseudotime were "
-        "computed anew, with clusters, gene pairs and root kept. Clusters were called uncertain if the "
-        "pseudotimes of more than half of the other clusters lay within their interval or fewer than nine "
-        "in ten draws connected them with the root."
+        "distances, graphs and pseudotime were computed anew, with clusters, gene pairs and root kept. "
+        "Clusters were called uncertain if the pseudotimes of more than half of the other clusters lay "
+        "within their interval or fewer than nine in ten draws connected them with the root."
     ]
