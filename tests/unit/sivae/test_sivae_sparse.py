@@ -11,6 +11,7 @@ from scipy import sparse
 from sivae_cases import quick, trained
 
 from panscape.data.normalise import normalise
+from panscape.errors import UserError
 from panscape.sivae import network as networks
 from panscape.sivae.baselines import pca, probabilistic_pca
 from panscape.sivae.bins import Bin, gene_features
@@ -170,3 +171,10 @@ def test_training_of_sparse_inputs_resumes_from_its_checkpoint(tmp_path):
     first = trained([stays], settings, checkpoint=tmp_path)[0]
     again = trained([stays], settings, checkpoint=tmp_path)[0]
     np.testing.assert_array_equal(read_models(again)[0].scores, read_models(first)[0].scores)
+
+
+@pytest.mark.parametrize("cells", [0, 1])
+def test_too_few_cells_are_named(cells):
+    table = AnnData(sparse.csr_matrix((cells, 30), dtype=np.float32))
+    with pytest.raises(UserError, match=f"{cells} cells"):
+        SIVAE(n_steps=(0, 0, 1)).fit(table)

@@ -11,6 +11,7 @@ from scipy import sparse
 
 from panscape.data.annotated import gene_columns, raw_counts, total_counts
 from panscape.data.normalise import normalise
+from panscape.errors import fail
 from panscape.sivae.values import Expression, ValueSettings, prepare_bin, prepare_sparse
 
 if TYPE_CHECKING:
@@ -73,6 +74,8 @@ def prepare_cells(
     normalisation
         See :func:`panscape.data.normalise.normalise`.
     """
+    if counts.shape[0] < 2:
+        raise fail(line, f"{counts.shape[0]} cells, a model needs two or more", "give more cells")
     target = float(np.median(totals))
     many = counts.shape[0] * counts.shape[1] > DENSE_VALUES
     if many and settings.likelihood == "gaussian" and not settings.regress:
