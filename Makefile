@@ -64,10 +64,10 @@ test-conda: $(VENV)/dev.stamp ## run the workflow with an environment per rule, 
 	PANSCAPE_CONDA=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/conda
 
 CELLS ?= 1000
-bench: $(VENV)/dev.stamp ## print the table of speed: against the last tag and plain ways, and slopes (CELLS: smallest size)
-	test -x .venv-brisc/bin/python || $(PYTHON) -m venv .venv-brisc
-	.venv-brisc/bin/python -m pip install --quiet --disable-pip-version-check -r benchmarks/requirements-brisc.txt
-	$(BIN)/python benchmarks/suite.py --cells $(CELLS) --brisc .venv-brisc/bin/python
+bench: $(VENV)/dev.stamp ## print the table of speed: against the last tag and peers, and slopes (CELLS: smallest size)
+	test -x .venv-peers/bin/python || $(PYTHON) -m venv .venv-peers
+	.venv-peers/bin/python -m pip install --quiet --disable-pip-version-check -r benchmarks/requirements-peers.txt
+	$(BIN)/python benchmarks/suite.py --cells $(CELLS) --peers .venv-peers/bin/python
 
 coverage: $(VENV)/dev.stamp ## run the unit tests and print which share of the library's lines and branches they reach
 	OMP_NUM_THREADS=1 $(BIN)/python -m coverage run -m pytest -q tests/unit
@@ -115,7 +115,7 @@ digests: demo ## run the demo and write the digests of its results to docs/demo.
 	@PYTHONPATH=workflow $(BIN)/python -m panscape.pipeline.verify results/demo --write-table docs/demo.sha256
 
 clean: ## remove the demo's results and the environment
-	rm -rf $(VENV) .venv-newest .venv-brisc results/demo resources/demo logs/demo benchmarks/demo
+	rm -rf $(VENV) .venv-newest .venv-peers results/demo resources/demo logs/demo benchmarks/demo
 
 # a stamp per set of requirements: 227 MB of wheels for the demo, 24 MB more for the tests, 38 MB for the documentation
 $(VENV)/demo.stamp: envs/requirements.txt

@@ -176,7 +176,8 @@ def main() -> None:
     means = pd.DataFrame(rows).drop(columns="seed").groupby(["k", "method"], sort=False).mean().round(3)
     print(means.to_string())
     flat = means.reset_index().to_dict("records")
-    print(json.dumps({"seeds": options.seeds, "mean": flat}))
+    seconds = means.groupby("method")["cpu s"].mean().to_dict()
+    print(json.dumps({"seeds": options.seeds, "mean": flat, "cpu_s": seconds}))
 
 
 if __name__ == "__main__":

@@ -5,24 +5,22 @@ from scanpy and igraph, each in a process of its own from start to end, as a job
 imports and the compiling of numba functions count on both sides. Below 50 000 cells ours has exact
 neighbours, those of scanpy are approximate; the modularities printed are each on its own graph.
 
-With --against brisc and --brisc, the interpreter of an environment with brisc (which `make bench` makes from
-benchmarks/requirements-brisc.txt), brisc does the same from the same file: principal components, neighbours,
-one partition per resolution (the last level only), in code that was compiled before.
+With --against brisc or scranpy and --peers, the interpreter of an environment with them (which `make bench`
+makes from benchmarks/requirements-peers.txt), these do the same from the same file: principal components,
+neighbours, one partition per resolution (the last level only), in code that was compiled before.
 
-    python benchmarks/panclust_speed.py --cells 20000 --against plain brisc --brisc .venv-brisc/bin/python
+    python benchmarks/panclust_speed.py --cells 20000 --against plain brisc --peers .venv-peers/bin/python
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import os
-import resource
-import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
+
+from _sides import measure, peak_mb
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow"))
 
@@ -37,8 +35,8 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--density", type=float, default=0.1, help="share of counts that are not zero")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--against", nargs="*", choices=["plain", "brisc"], default=["plain"])
-    parser.add_argument("--brisc", default=sys.executable, help="interpreter of an environment with brisc")
+    parser.add_argument("--against", nargs="*", choices=["plain", "brisc", "scranpy"], default=["plain"])
+    parser.add_argument("--peers", default=sys.executable, help="interpreter of an environment with peers")
     parser.add_argument("--side", choices=list(SIDES), help="run one side (the script calls itself)")
     parser.add_argument("--counts", type=Path, help="the file for --side")
     return parser.parse_args()
@@ -105,22 +103,24 @@ def brisc(options: argparse.Namespace) -> dict:
     return {"clusters": [data.obs[column].n_unique() for column in columns]}
 
 
-SIDES = {"ours": ours, "plain": plain, "brisc": brisc}
+def scranpy(options: argparse.Namespace) -> dict:
+    """Return the numbers of clusters of scranpy's way."""
+    import anndata
+    import scranpy
+
+    counts = anndata.read_h5ad(options.counts).X.T.tocsr()
+    factors = scranpy.center_size_factors(counts.sum(axis=0))
+    values = scranpy.normalize_counts(counts, factors)
+    space = scranpy.run_pca(values, number=50, seed=options.seed, num_threads=options.threads)["components"]
+    graph = scranpy.build_snn_graph(space, num_neighbors=15, num_threads=options.threads)
+    found = [
+        scranpy.cluster_graph(graph, multilevel_resolution=resolution, seed=options.seed)
+        for resolution in RESOLUTIONS
+    ]
+    return {"clusters": [len(set(one["membership"])) for one in found]}
 
 
-def measure(side: str, counts: Path, options: argparse.Namespace) -> dict:
-    """Run one side in a process and return its CPU and wall time and what it printed."""
-    names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
-    python = options.brisc if side == "brisc" else sys.executable
-    command = [python, __file__, "--side", side, "--counts", str(counts)]
-    for name in ("genes", "threads", "seed"):
-        command += [f"--{name}", str(getattr(options, name))]
-    before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
-    environment = {**os.environ, **dict.fromkeys(names, str(options.threads))}
-    printed = subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE, text=True).stdout
-    after, wall = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter() - start
-    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return {"cpu_s": round(cpu, 2), "wall_s": round(wall, 2), **json.loads(printed.splitlines()[-1])}
+SIDES = {"ours": ours, "plain": plain, "brisc": brisc, "scranpy": scranpy}
 
 
 def main() -> None:
@@ -128,9 +128,7 @@ def main() -> None:
     options = arguments()
     if options.side:
         result = SIDES[options.side](options)
-        with open("/proc/self/status") as status:
-            peak = next(int(line.split()[1]) for line in status if line.startswith("VmHWM"))
-        print(json.dumps({"peak_mb": round(peak / 1024), **result}))
+        print(json.dumps({"peak_mb": peak_mb(), **result}))
         return
     from made_counts import write_counts
 
@@ -139,8 +137,11 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         counts = Path(folder) / "counts.h5ad"
         write_counts(counts, options.cells, options.genes, options.density, options.seed)
+        given = [f"--{name}={getattr(options, name)}" for name in ("genes", "threads", "seed")]
         for side in ("ours", *options.against):
-            report[side] = measure(side, counts, options)
+            python = options.peers if side in ("brisc", "scranpy") else sys.executable
+            command = ["--side", side, "--counts", str(counts), *given]
+            report[side] = measure(__file__, command, python=python, threads=options.threads)
     report["cpu_ratio"] = {
         side: round(report[side]["cpu_s"] / report["ours"]["cpu_s"], 2) for side in options.against
     }

@@ -1,11 +1,12 @@
-"""One table of speed: this version against another one and against plain ways, and how time grows.
+"""One table of speed: this version against another one and against peers, and how time grows.
 
-Runs the benchmarks of single stages at 1, 4 and 16 times --cells and at 1000, 2000 and 4000 genes, each in a
-process of its own, one thread, and prints CPU seconds of this version, of another version (the last tagged
-commit, or --against), of the plain way that the benchmark compares with (scanpy, scikit-learn, or the method
-as its equations read; brisc in an environment of its own, --brisc), both ratios, and slopes: the exponent of
-the growth of the CPU time from the smallest size to the largest. What is missing is told below the table. The
-table is Markdown; the last line is one JSON object.
+Runs the benchmarks of single stages at 1, 4 and 16 times --cells and at 1000, 2000 and 4000 genes, each in
+a process of its own, one thread, and prints CPU seconds of this version, of another version (the last
+tagged commit, or --against), of the peer that the benchmark compares with (the library that one would use
+instead, or the method as its equations read), both ratios, and slopes: the exponent of the growth of the
+CPU time from the smallest size to the largest. Peers that panscape does not need itself are in an
+environment of their own (--peers, made from benchmarks/requirements-peers.txt). What is missing is told
+below the table. The table is Markdown; the last line is one JSON object.
 
     python benchmarks/suite.py --cells 1000            # or: make bench
     python benchmarks/suite.py --only panclust --against 1a2b3c4
@@ -14,7 +15,6 @@ table is Markdown; the last line is one JSON object.
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import json
 import math
 import os
@@ -36,81 +36,106 @@ SCALES, GENES, USUAL = (1, 4, 16), (1000, 2000, 4000), 2000
 class Case:
     """A benchmark: its script and options, and where its result has the seconds.
 
-    `brisc` cases are given --brisc, and are not run for the other version. `cells` and `genes` are the names
-    of the options of size; `ours`, `plain` and `peak` the paths of the seconds and megabytes in the JSON
-    object; `peer` the module that the plain way needs, `what` what it is. `compare` are the options with
-    which the plain way runs too, `alone` those without it, for the sizes that only show the growth.
+    `cells` and `genes` are the names of the options of size, `sizes` what `cells` is given instead of
+    multiples of the number of cells; `ours`, `plain` and `peak` the paths of the seconds and megabytes in
+    the JSON object; `what` is the peer. `compare` are the options with which the peer runs too, `alone`
+    those without it, for the sizes that only show the growth. `peers` are the options that name the
+    interpreter of the peers, if the peer is one of them; such cases are not run for the other version.
     """
 
     script: str
-    compare: tuple[str, ...]
     ours: str
-    plain: str = ""
+    compare: tuple[str, ...] = ()
     alone: tuple[str, ...] | None = None
+    plain: str = ""
     peak: str = ""
-    peer: str = ""
     what: str = ""
     cells: str = "--cells"
     genes: str = "--genes"
-    brisc: bool = False
+    sizes: tuple[int, ...] = ()
+    peers: tuple[str, ...] = ()
 
 
-PANCLUST = {"ours": "ours.cpu_s", "peak": "ours.peak_mb", "alone": ("--against",)}
-CORRELATIONS = {"compare": ("--baseline-every", "4"), "alone": ("--baseline-every", "0")}
+def beside(script: str, peer: str, side: str = "", *, apart: bool = True) -> Case:
+    """Return the case of a script that runs each side in a process of its own."""
+    side = side or peer
+    return Case(
+        script,
+        "ours.cpu_s",
+        ("--against", side),
+        ("--against",),
+        f"{side}.cpu_s",
+        "ours.peak_mb",
+        peer,
+        peers=("--peers", "{}") if apart else (),
+    )
+
+
+def correlations(method: str, library: str) -> Case:
+    """Return the case of the correlations of one kind."""
+    return Case(
+        "coexpression_speed.py",
+        f"{method}.cpu_s",
+        ("--baseline-every", "4"),
+        ("--baseline-every", "0"),
+        f"{method}.plain_cpu_s",
+        what=library,
+    )
+
+
 CASES = {
-    "panclust": Case(
-        "panclust_speed.py",
-        (),
-        plain="plain.cpu_s",
-        peer="scanpy",
-        what="scanpy, igraph per resolution",
-        **PANCLUST,
+    "quality control beside scanpy": beside("preprocess_speed.py", "scanpy", apart=False),
+    "quality control beside scranpy": beside("preprocess_speed.py", "scranpy"),
+    "panclust beside scanpy": beside(
+        "panclust_speed.py", "scanpy, igraph per resolution", "plain", apart=False
     ),
-    "panclust beside brisc": Case(
-        "panclust_speed.py",
-        ("--against", "brisc"),
-        plain="brisc.cpu_s",
-        what="brisc, last levels only",
-        brisc=True,
-        **PANCLUST,
-    ),
-    "correlations, Pearson": Case(
-        "coexpression_speed.py",
-        ours="pearson.cpu_s",
-        plain="pearson.plain_cpu_s",
-        what="numpy",
-        **CORRELATIONS,
-    ),
-    "correlations, Spearman": Case(
-        "coexpression_speed.py",
-        ours="spearman.cpu_s",
-        plain="spearman.plain_cpu_s",
-        what="scipy",
-        **CORRELATIONS,
+    "panclust beside brisc": beside("panclust_speed.py", "brisc, last levels only", "brisc"),
+    "panclust beside scranpy": beside("panclust_speed.py", "scranpy, last levels only", "scranpy"),
+    "correlations, Pearson": correlations("pearson", "numpy"),
+    "correlations, Spearman": correlations("spearman", "scipy"),
+    "networks beside py-hdwgcna": beside("network_speed.py", "py-hdwgcna, one network", "hdwgcna"),
+    "landscape": Case(
+        "landscape_scale.py",
+        "build_cpu_s",
+        ("--scores", "20000"),
+        peak="build_peak_mb",
+        cells="--clusters",
+        genes="",
+        sizes=(150, 600, 2400),
     ),
     "dictionary": Case(
         "dictionary_speed.py",
-        ("--panclusters", "300", "--iterations", "20"),
         "cpu_s",
-        "cpu_s_scikit_learn",
-        peer="sklearn",
+        ("--panclusters", "300", "--iterations", "20"),
+        plain="cpu_s_scikit_learn",
         what="scikit-learn's dictionary",
         cells="--pairs",
         genes="",
     ),
     "metacells": Case(
-        "metacells_scale.py", (), "cpu_s", "kmeans_cpu_s", what="k-means of the metacells", genes=""
+        "metacells_scale.py", "cpu_s", plain="kmeans_cpu_s", what="k-means of the metacells", genes=""
+    ),
+    "metacells beside SEACells": Case(
+        "metacells_peers.py",
+        "cpu_s.pca",
+        ("--k", "50", "--seeds", "0", "--methods", "pca", "seacells"),
+        ("--k", "50", "--seeds", "0", "--methods", "pca"),
+        "cpu_s.seacells",
+        what="SEACells, of the same components",
+        genes="",
+        peers=("--python", "seacells={}"),
     ),
     "siVAE, epoch": Case(
         "sivae_speed.py",
-        ("--steps", "12", "--plain-steps", "3"),
         "ours.epoch_seconds",
+        ("--steps", "12", "--plain-steps", "3"),
+        ("--steps", "12", "--only", "ours"),
         "other.epoch_seconds",
         what="the model as its equations read",
     ),
-    "COEM, epoch": Case("coem_training.py", ("--peaks", "10000", "--epochs", "1"), "seconds_per_epoch"),
+    "COEM, epoch": Case("coem_training.py", "seconds_per_epoch", ("--peaks", "10000", "--epochs", "1")),
+    "UniCoord, training": Case("unicoord_simulation.py", "cpu_s"),
 }
-PEERS = ("scanpy", "sklearn", "scranpy", "SEACells", "metaq", "hdwgcna")
 
 
 def value(result: dict[str, Any], path: str) -> float:
@@ -139,8 +164,7 @@ def run(root: Path, script: str, options: tuple[str, ...]) -> dict[str, Any] | s
 def measure(root: Path, case: Case, cells: int, genes: int, *, compare: bool = False) -> dict[str, Any] | str:
     """Run a benchmark at a size, beside the plain way if `compare`."""
     sizes = (case.cells, str(cells), *((case.genes, str(genes)) if case.genes else ()))
-    both = compare or case.alone is None
-    options = case.compare if both or case.alone is None else case.alone
+    options = case.compare if compare or case.alone is None else case.alone
     return run(root, case.script, (*sizes, *options))
 
 
@@ -174,30 +198,32 @@ def last_tag() -> str | None:
 
 def row(name: str, case: Case, base: int, other: Path | None, told: list[str]) -> dict[str, Any]:
     """Measure a stage at all sizes."""
-    result: dict[str, Any] = {"stage": name, "plain_way": case.what, "size": base * SCALES[1]}
+    sizes = case.sizes or tuple(base * scale for scale in SCALES)
+    small, middle, _ = sizes
+    result: dict[str, Any] = {"stage": name, "peer": case.what, "size": middle}
     for version in filter(None, (ROOT, other)):  # machine code is compiled once per installation
-        measure(version, case, base, USUAL)
-    full = measure(ROOT, case, base * SCALES[1], USUAL, compare=True)
+        measure(version, case, small, USUAL, compare=version == ROOT)
+    full = measure(ROOT, case, middle, USUAL, compare=True)
     if isinstance(full, str):
         told.append(f"{name}: {full}")
         return result
     result["cpu_s"] = value(full, case.ours)
     if case.plain:
-        result["plain_cpu_s"] = value(full, case.plain)
-    if other is not None and not case.brisc:  # next in time, so that the load of the machine is the same
-        found = measure(other, case, base * SCALES[1], USUAL, compare=True)
+        result["peer_cpu_s"] = value(full, case.plain)
+    if other is not None and not case.peers:  # next in time, so that the load of the machine is the same
+        found = measure(other, case, middle, USUAL, compare=True)
         if isinstance(found, str):
             told.append(f"{name}, other version: {found}")
         else:
             result["other_cpu_s"] = value(found, case.ours)
-    grown = [("cells", {base * scale: (base * scale, USUAL) for scale in SCALES})]
+    grown = [("cells", [(size, size, USUAL) for size in sizes])]
     if case.genes:
-        grown.append(("genes", {genes: (base * SCALES[1], genes) for genes in GENES}))
-    for what, sizes in grown:
+        grown.append(("genes", [(genes, middle, genes) for genes in GENES]))
+    for what, given in grown:
         seconds, peaks = {}, {}
-        for size, given in sizes.items():
-            middle = given == (base * SCALES[1], USUAL)
-            found = full if middle else measure(ROOT, case, *given)
+        for size, cells, genes in given:
+            known = (cells, genes) == (middle, USUAL)
+            found = full if known else measure(ROOT, case, cells, genes)
             if isinstance(found, str):
                 told.append(f"{name}, {size} {what}: {found}")
                 break
@@ -207,7 +233,7 @@ def row(name: str, case: Case, base: int, other: Path | None, told: list[str]) -
         result[f"by_{what}"] = seconds
         if peaks:
             result[f"peak_by_{what}"] = peaks
-        if len(seconds) == len(sizes):
+        if len(seconds) == len(given):
             result[f"slope_{what}"] = slope(seconds)
     print(result, file=sys.stderr, flush=True)
     return result
@@ -216,24 +242,25 @@ def row(name: str, case: Case, base: int, other: Path | None, told: list[str]) -
 def table(rows: list[dict[str, Any]]) -> str:
     """Return the results as Markdown."""
     lines = [
-        "| stage | size | CPU s | other version | ratio | plain way | CPU s | ratio | CPU s at all sizes "
-        "| slope | with genes | slope |",
-        "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |",
+        "| stage | size | CPU s | other version | ratio | peer | CPU s | ratio | CPU s at 1, 4, 16 times "
+        "| slope | MB | with 1000, 2000, 4000 genes | slope |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
 
     def shown(value: float | None, form: str = ".2f") -> str:
         return "" if value is None else format(value, form)
 
-    def grown(seconds: dict[int, float] | None) -> str:
-        return ", ".join(shown(one) for one in (seconds or {}).values())
+    def grown(seconds: dict[int, float] | None, form: str = ".2f") -> str:
+        return ", ".join(shown(one, form) for one in (seconds or {}).values())
 
     for one in rows:
-        ours, other, plain = one.get("cpu_s"), one.get("other_cpu_s"), one.get("plain_cpu_s")
+        ours, other, peer = one.get("cpu_s"), one.get("other_cpu_s"), one.get("peer_cpu_s")
         cells = [
             one["stage"], shown(one.get("size"), "d"), shown(ours), shown(other),
-            shown(other / ours if other and ours else None), one["plain_way"], shown(plain),
-            shown(plain / ours if plain and ours else None),
+            shown(other / ours if other and ours else None), one["peer"], shown(peer),
+            shown(peer / ours if peer and ours else None),
             grown(one.get("by_cells")), shown(one.get("slope_cells")),
+            grown(one.get("peak_by_cells"), ".0f"),
             grown(one.get("by_genes")), shown(one.get("slope_genes")),
         ]  # fmt: skip
         lines.append("| " + " | ".join(cells) + " |")
@@ -245,10 +272,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--cells", type=int, default=1000, help="smallest size")
     parser.add_argument("--only", nargs="+", choices=list(CASES), help="these stages")
-    parser.add_argument("--brisc", help="interpreter of an environment with brisc")
+    parser.add_argument("--peers", help="interpreter of an environment with the peers")
     parser.add_argument("--against", help="a commit or tag; by default the last tag")
     given = parser.parse_args()
-    told = [f"not installed: {peer}" for peer in PEERS if importlib.util.find_spec(peer) is None]
+    told: list[str] = []
     commit = given.against or last_tag()
     if commit is None:
         told.append("no other version: the repository has no tag; name a commit with --against")
@@ -257,15 +284,13 @@ def main() -> None:
         rows = []
         for name in given.only or CASES:
             case = CASES[name]
-            if case.peer and importlib.util.find_spec(case.peer) is None:
-                told.append(f"{name}: left out, {case.peer} is not installed")
-                continue
-            if case.brisc and not given.brisc:
-                told.append(f"{name}: left out, no --brisc")
-                continue
-            if case.brisc:
-                brisc = ("--brisc", str(Path(given.brisc).absolute()))
-                case = replace(case, compare=(*case.compare, *brisc))
+            if case.peers:
+                if not given.peers:
+                    told.append(f"{name}: left out, no --peers")
+                    continue
+                python = str(Path(given.peers).absolute())
+                options = tuple(option.format(python) for option in case.peers)
+                case = replace(case, compare=(*case.compare, *options))
             rows.append(row(name, case, given.cells, other, told))
     print(table(rows))
     print("\n" + "\n".join(f"- {line}" for line in told))
