@@ -133,7 +133,7 @@ CASES = {
         "other.epoch_seconds",
         what="the model as its equations read",
     ),
-    "COEM, epoch": Case("coem_training.py", "seconds_per_epoch", ("--peaks", "10000", "--epochs", "1")),
+    "COEM, epoch": Case("coem_training.py", "seconds_per_epoch", ("--peaks", "10000", "--epochs", "4")),
     "UniCoord, training": Case("unicoord_simulation.py", "cpu_s"),
 }
 
@@ -175,7 +175,7 @@ def slope(seconds: dict[int, float]) -> float:
     1.0
     """
     small, large = min(seconds), max(seconds)
-    return math.log(seconds[large] / max(seconds[small], 1e-3)) / math.log(large / small)
+    return math.log(max(seconds[large], 1e-3) / max(seconds[small], 1e-3)) / math.log(large / small)
 
 
 def exported(commit: str, folder: Path) -> Path:
