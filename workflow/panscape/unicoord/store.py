@@ -86,6 +86,11 @@ class CompressedCounts:
         return len(self.totals)
 
     @property
+    def nnz(self) -> int:
+        """Number of stored values of these cells."""
+        return int((self._high - self._low).sum())
+
+    @property
     def nbytes(self) -> int:
         """Size of values and indices in bytes."""
         return sum(part.nbytes for part in (*self._values, *self._indices))
