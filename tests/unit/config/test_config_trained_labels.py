@@ -101,6 +101,14 @@ def test_a_label_of_cells_that_are_left_out(study):
     assert problem.startswith("unicoord.labels: early: no cell to train on has a value")
 
 
+def test_a_label_without_a_value_in_any_study_is_no_matter_of_one_study(study, caplog):
+    """The problem is told, and no advice to annotate all studies instead of training on them."""
+    empty = study | {"obs": OBS | {"early": "early"}, "keep": "day > 80"}
+    labels = [DAY, {"name": "early", "kind": "discrete"}]
+    (problem,) = problems(empty, empty | {"id": "b", "keep": "day > 70"}, labels=labels)
+    assert "no cell to train on has a value" in problem and "apply" not in caplog.text
+
+
 def test_one_class_in_each_of_two_studies_is_a_label(study, tmp_path):
     path = write(tmp_path / "b.h5ad", day=np.arange(120.0), chemistry=["plate"] * 120)
     other = study | {"id": "b", "path": path, "obs": {"chemistry": "chemistry", "day": "day"}}

@@ -20,6 +20,7 @@ from panscape.sivae.prepare import prepare_cells
 from panscape.sivae.readout import read_models
 from panscape.sivae.stack import stack_cells
 from panscape.sivae.values import ValueSettings, prepare_bin, prepare_sparse
+from panscape.training.state import digest
 
 CPU = torch.device("cpu")
 
@@ -98,6 +99,27 @@ def test_components_and_features_are_those_of_the_dense_cells():
     np.testing.assert_allclose(
         gene_features(stays.bin, drawn_genes, 0), gene_features(dense.bin, drawn_genes, 0), atol=1e-5
     )
+
+
+def test_either_form_answers_what_models_ask():
+    dense, stays = (item.bin.scaled for item in both())
+    assert dense.shape == stays.shape and len(dense) == len(stays)
+    np.testing.assert_array_equal(stays.varying, dense.varying)
+    assert stays.variance()[0] == dense.variance()[0]
+    assert stays.variance()[1] == pytest.approx(dense.variance()[1], rel=1e-5)
+    weights = np.random.default_rng(1).normal(size=(40, 2))
+    np.testing.assert_allclose(stays.times(weights), dense.times(weights), atol=1e-4)
+    products = [inputs.gene_scores(40) @ inputs.gene_scores(40).T for inputs in (dense, stays)]
+    # the sparse form leaves out the root of the number of training cells
+    count = int((~both()[0].bin.test).sum())
+    np.testing.assert_allclose(products[1] * count, products[0], atol=2e-3 * np.abs(products[0]).max())
+
+
+def test_a_digest_of_the_content_tells_other_cells():
+    for item in both():
+        seen = digest(*item.bin.scaled.content())
+        assert seen == digest(*item.bin.scaled.content())
+    assert digest(*both()[1].bin.scaled.content()) != digest(*both(held_out=0.5)[1].bin.scaled.content())
 
 
 def test_a_model_of_sparse_inputs_is_that_of_the_dense_ones():

@@ -81,6 +81,17 @@ def test_no_step_waits_for_the_device(model):
     assert watch.found == []
 
 
+@pytest.mark.parametrize("where", ["device", "ahead"])
+@pytest.mark.parametrize(
+    ("model", "module"), [("coem", "panscape.coem.task"), ("unicoord", "panscape.unicoord.placed")]
+)
+def test_no_step_waits_for_cells_wherever_they_are(model, module, where, monkeypatch):
+    monkeypatch.setattr(f"{module}.placement", lambda nbytes, device: where)
+    watch = Watch()
+    gpu.MODELS[model](CPU, watch, gpu.SMALL[model] | {"steps": SEEN + 2})
+    assert watch.found == []
+
+
 @pytest.mark.parametrize(
     "settings", [{"independence": "adversary"}, {"independence": "hsic"}, {"diffusion": 2}]
 )

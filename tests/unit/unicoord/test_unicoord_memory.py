@@ -46,6 +46,25 @@ def test_compressed_counts_are_lossless(factor, bytes_of_a_value):
     assert store.nbytes == part.nbytes == matrix.nnz * (2 + bytes_of_a_value)
 
 
+@pytest.mark.parametrize("how", ["depth-log1p", "log1p", "none"])
+@pytest.mark.parametrize(
+    ("per_cell", "kind"), [(90, np.uint8), (90, np.uint16), (90, np.float32), (3, np.uint8)]
+)
+def test_logarithms_that_are_looked_up_are_those_that_are_taken(how, per_cell, kind):
+    random = np.random.default_rng(0)
+    lengths = random.poisson(per_cell, 50)
+    counts = random.geometric(0.1, lengths.sum()).astype(kind)  # some beyond the table
+    counts[::40] = 250
+    totals = random.integers(0, 400, 50).astype(float)
+    totals[3] = 0
+    starts = np.concatenate([[0], lengths.cumsum()])
+    matrix = sparse.csr_matrix((counts.astype(np.float32), np.zeros(len(counts), int), starts), shape=(50, 1))
+    scale = Scale(how, 100.0)
+    made = scale.values(counts, lengths, totals)
+    np.testing.assert_array_equal(made, scale(matrix, totals).data)
+    assert made.dtype == np.float32
+
+
 def test_values_beyond_small_integers_stay_floats():
     for values, kind in (([0, 255], "uint8"), ([256], "uint16"), ([65536], "float32"), ([-1], "float32")):
         assert narrow(np.array(values, np.float32)).dtype == kind

@@ -190,7 +190,10 @@ def _train(task: CoemTask, seed: int, checkpoint: str | None) -> list[dict[str, 
         data = digest(*[m.counts for m in cells.modalities], cells.batch, cells.label)
         kept = Checkpoint(checkpoint, {"settings": asdict(task.settings), "seed": seed, "data": data})
     plan = Plan(task.steps, validate_every=task.per_epoch, record_every=task.per_epoch)
-    history = fit(task, plan, seed=seeds.derive(seed, "coem"), checkpoint=kept)
+    try:
+        history = fit(task, plan, seed=seeds.derive(seed, "coem"), checkpoint=kept)
+    finally:
+        task.close()
     task.module.load_state_dict(task.best.weights)
     return history
 

@@ -11,6 +11,8 @@ from scipy import sparse
 from torch import Tensor
 from torch.nn import functional
 
+WHOLE = 1 << 32  # random numbers of a count unit are below
+
 
 @dataclass(frozen=True)
 class Entries:
@@ -65,11 +67,16 @@ def split(
     """
     from panscape.coem.split_kernel import split_rows
 
-    state = random.integers(1 << 64, dtype=np.uint64)
+    state = np.uint64(draw_state(random))
     parts = split_rows(
         counts.indptr, counts.indices, counts.data, rows, np.asarray(fraction, dtype=float), state
     )
     return Entries(*parts[0]), Entries(*parts[1])
+
+
+def draw_state(random: np.random.Generator) -> int:
+    """Return the state at which the random numbers of a modality's split start."""
+    return int(random.integers(1 << 64, dtype=np.uint64))
 
 
 @dataclass(frozen=True)

@@ -58,6 +58,9 @@ def negative_binomial_counts(row, column, value, logits, level, log_theta, exces
     slope = np.empty(len(row), np.float32)
     for entry in range(len(row)):
         cell, feature, count = row[entry], column[entry], float(value[entry])
+        if count == 0.0:  # as where counts stay on the device
+            slope[entry] = 0.0
+            continue
         theta = thetas[feature]
         # most counts are 1
         rising, rate = float(log_theta[feature]), 1.0 / theta

@@ -22,7 +22,10 @@ SPARSE = ("poisson", "bernoulli", "nb")  # likelihoods that are computed from no
 
 @dataclass(frozen=True)
 class Target:
-    """Counts to predict: dense, cells x features, or the positions and values of nonzero entries."""
+    """Counts to predict: dense, cells x features, or the positions and values of entries.
+
+    All that are not 0 are among the entries; zeros may be.
+    """
 
     dense: Tensor | None = None
     row: Tensor | None = None
@@ -135,7 +138,8 @@ def fraction_log_likelihood(kind: str, target: Target, log_fraction: Tensor, exp
     if kind == "poisson":
         nonzero = target.value * log_rate - torch.lgamma(target.value + 1)
     else:
-        nonzero = torch.log(torch.expm1(log_rate.exp().clamp(1e-8, 60.0)))
+        # of counts that stay on the device some are 0
+        nonzero = torch.log(torch.expm1(log_rate.exp().clamp(1e-8, 60.0))) * (target.value > 0)
     return torch.zeros_like(exposure).index_add(0, target.row, nonzero) - exposure
 
 

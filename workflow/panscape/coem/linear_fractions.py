@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 BLOCK = 300_000  # values of a block of cells; stays in the second-level cache
+ROWS = 64  # cells of a block at least: products of fewer rows read the weights again and again
 
 
 def log_fractions(
@@ -96,5 +97,5 @@ class _LinearFractions(torch.autograd.Function):
 
 
 def _blocks(x: Tensor, features: int) -> list[slice]:
-    size = max(BLOCK // features, 1) if x.device.type == "cpu" else len(x)
+    size = max(BLOCK // features, ROWS) if x.device.type == "cpu" else len(x)
     return [slice(start, min(start + size, len(x))) for start in range(0, len(x), size)]

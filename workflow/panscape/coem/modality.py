@@ -96,8 +96,12 @@ class Modality:
         counts, column, depth
             Count and feature of each entry, and its cell's sum of counts.
         """
-        values = counts * (self.weight[column] / np.maximum(depth, 1.0)).astype(np.float32)
+        values = self.scaled(counts, column, depth)
         return np.log1p(values) if self.logged else values
+
+    def scaled(self, counts: np.ndarray, column: np.ndarray, depth: np.ndarray) -> np.ndarray:
+        """Return count / depth x weight of entries, float32; see :meth:`encoded`."""
+        return counts * (self.weight[column] / np.maximum(depth, 1.0)).astype(np.float32)
 
 
 def prepare_modality(

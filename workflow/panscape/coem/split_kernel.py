@@ -34,7 +34,7 @@ def split_rows(indptr, indices, data, rows, fraction, state):
     (float32, n).
     """
     n = len(rows)
-    most = 0
+    most = 1  # and a place for an entry that is 0
     for row in rows:
         most += indptr[row + 1] - indptr[row]
     starts = np.zeros((2, n + 1), np.int64)
@@ -44,6 +44,7 @@ def split_rows(indptr, indices, data, rows, fraction, state):
     word, unused = np.uint64(0), False
     for i in range(n):
         limit = np.uint64(fraction[i] * 4294967296.0)
+        all_kept = all_withheld = 0
         for place in range(indptr[rows[i]], indptr[rows[i] + 1]):
             count = int(data[place])
             withheld = 0
@@ -59,16 +60,16 @@ def split_rows(indptr, indices, data, rows, fraction, state):
                     part = word >> S32
                 unused = not unused
                 withheld += part < limit
-            if withheld < count:
-                of[0, size_kept], column[0, size_kept] = i, indices[place]
-                value[0, size_kept] = count - withheld
-                total[0, i] += count - withheld
-                size_kept += 1
-            if withheld:
-                of[1, size_withheld], column[1, size_withheld] = i, indices[place]
-                value[1, size_withheld] = withheld
-                total[1, i] += withheld
-                size_withheld += 1
+            kept = count - withheld
+            # both are written, and the next entry takes the place of a 0: a branch could not be foreseen
+            of[0, size_kept], column[0, size_kept], value[0, size_kept] = i, indices[place], kept
+            of[1, size_withheld], column[1, size_withheld] = i, indices[place]
+            value[1, size_withheld] = withheld
+            size_kept += kept > 0
+            size_withheld += withheld > 0
+            all_kept += kept
+            all_withheld += withheld
+        total[0, i], total[1, i] = all_kept, all_withheld
         starts[0, i + 1], starts[1, i + 1] = size_kept, size_withheld
     kept = (starts[0], of[0, :size_kept], column[0, :size_kept], value[0, :size_kept], total[0])
     withheld_part = (

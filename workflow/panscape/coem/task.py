@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -15,12 +16,13 @@ from panscape.coem.cells import Cells
 from panscape.coem.evaluate import ROWS, encode_all
 from panscape.coem.layers import Decoder
 from panscape.coem.metric import information_units
-from panscape.coem.module import Module
+from panscape.coem.module import Batch, Module
 from panscape.coem.settings import CoemSettings
 from panscape.training.batches import Batches, held_out
 from panscape.training.best import Best
 from panscape.training.noise import Noise, key
 from panscape.training.optimiser import AdamW
+from panscape.training.placement import placement, source
 from panscape.training.state import (
     load_optimiser_state,
     optimiser_state,
@@ -49,6 +51,9 @@ class CoemTask:
 
     def __init__(self, module: Module, cells: Cells, settings: CoemSettings, seed: int):
         self.module, self.cells, self.settings, self.seed = module, cells, settings, seed
+        where = placement(cells.nbytes, cells.device)
+        self._training_cells = cells.on_device() if where == "device" else cells
+        self._batches = source(self._batch, where, cells.device)
         fraction = settings.held_out if cells.n >= 50 else 0.0
         held = held_out(cells.n, fraction, seed, "coem")
         self.train_rows, self.held_rows = np.flatnonzero(~held), np.flatnonzero(held)
@@ -91,7 +96,9 @@ class CoemTask:
                 self._align_batches()
             if self._mixes:
                 self._start_prior()
-        batch = self._batch(self.train_rows[self.order.at(number)], number)
+        batch = self._batches.at(number)
+        noise = self.noise.normal(number, (len(batch.shown), self.module.dims))[0]
+        batch = replace(batch, noise=noise)
         self.module.train()
         likelihoods, divergence, mean, log_variance = self.module(batch)
         raised = min(1.0, (number + 1) / max(self.warm, 1))
@@ -169,7 +176,13 @@ class CoemTask:
         names = [modality.name for modality in self.cells.modalities]
         return {name: values[:, m].mean() if mean else values[:, m] for m, name in enumerate(names)}
 
-    def _batch(self, rows: np.ndarray, number: int):
+    def close(self) -> None:
+        """Stop what makes batches ahead of the steps."""
+        self._batches.close()
+
+    def _batch(self, number: int) -> Batch:
+        """Return the cells of a step, without noise; may run in another thread than the steps."""
+        rows = self.train_rows[self.order.at(number)]
         random = seeds.stream(self.seed, "coem", "step", number)
         shown = np.ones((len(rows), len(self.cells.modalities)), dtype=bool)
         if shown.shape[1] > 1 and self.settings.modality_dropout:
@@ -178,8 +191,7 @@ class CoemTask:
             # cells with a single modality keep it
             both = self.cells.present[rows].all(1)
             shown[hidden & both, which[hidden & both]] = False
-        noise = self.noise.normal(number, (len(rows), self.module.dims))[0]
-        return self.cells.take(rows, shown=shown, thin=self.settings.thinning, random=random, noise=noise)
+        return self._training_cells.take(rows, shown=shown, thin=self.settings.thinning, random=random)
 
     def _set_rates(self, number: int) -> None:
         if not self.settings.anneal:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from panscape.sivae.bins import Bin
-from panscape.stats.pca import leading_axes
 from panscape.stats.singular import least_squares
 
 
@@ -44,19 +43,13 @@ def pca(bin_: Bin, components: int) -> Pca:
     """
     axes, spread, loadings = _principal(bin_, components)
     scores = np.zeros((len(bin_.inputs), components), np.float32)
-    inputs = bin_.inputs
-    product = inputs @ axes if isinstance(inputs, np.ndarray) else inputs.times(axes)
-    scores[:, : len(spread)] = product / spread
+    scores[:, : len(spread)] = bin_.scaled.times(axes) / spread
     return Pca(loadings, scores)
 
 
 def _principal(bin_: Bin, components: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return axes of the training cells, standard deviations along them, and loadings, (F, components)."""
-    inputs = bin_.inputs
-    if isinstance(inputs, np.ndarray):
-        axes, squares = leading_axes(inputs[~bin_.test], components)
-    else:
-        axes, squares = inputs.leading(components)
+    axes, squares = bin_.scaled.leading(components)
     spread = np.sqrt(squares)
     loadings = np.zeros((len(axes), components), np.float32)
     loadings[:, : len(spread)] = axes * spread
@@ -104,13 +97,7 @@ def probabilistic_pca(bin_: Bin, components: int) -> Start:
     """
     loadings = _principal(bin_, components)[2]
     cells = int((~bin_.test).sum())
-    if not isinstance(bin_.inputs, np.ndarray):
-        used = int(bin_.inputs.varying.sum())
-        total = float(used)  # genes are scaled to a variance of 1
-    else:
-        train = bin_.inputs[~bin_.test]
-        used = int(train.any(axis=0).sum())
-        total = float(np.square(train, dtype=np.float64).mean(axis=0).sum())
+    used, total = bin_.scaled.variance()
     variance = np.square(loadings, dtype=np.float64).sum(axis=0)
     noise = max((total - variance.sum()) / max(used - components, 1), 1e-4)
     ratio = used / cells

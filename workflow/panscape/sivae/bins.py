@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from panscape import seeds
+from panscape.sivae.inputs import DenseInputs, Inputs
 from panscape.sivae.settings import SivaeSettings
-from panscape.stats.decomposition import signs, symmetric_eigen
 
 if TYPE_CHECKING:
     from panscape.sivae.sparse_inputs import SparseInputs
@@ -52,10 +52,10 @@ class Bin:
         return self.inputs if self.observed is None else self.observed
 
     @property
-    def varying(self) -> np.ndarray:
-        """Genes that are not constant, bool (F,)."""
+    def scaled(self) -> Inputs:
+        """The inputs by what models ask of them, whichever form they have."""
         inputs = self.inputs
-        return np.asarray(inputs.any(axis=0)) if isinstance(inputs, np.ndarray) else inputs.varying
+        return DenseInputs(inputs, ~self.test) if isinstance(inputs, np.ndarray) else inputs
 
     @property
     def known(self) -> np.ndarray:
@@ -66,10 +66,10 @@ class Bin:
 def gene_features(bin_: Bin, settings: SivaeSettings, seed: int) -> np.ndarray:
     """Return the input of the gene-wise encoder, (F, at most `feature_dim`), mean square 1.
 
-    With ``"pca"`` these are the genes' scores on the principal axes of the training cells: X^T = U S V^T
-    gives U S, from the smaller Gram matrix. All inner products between genes are preserved if `feature_dim`
-    is at least the rank. Of cells held as sparse counts the axes come from subspace iteration. Scores are
-    scaled by one constant to unit mean square, as the weight initialisation assumes.
+    With ``"pca"`` these are the genes' scores on the principal axes of the training cells. All inner products
+    between genes are preserved if `feature_dim` is at least the rank. Of cells held as sparse counts the axes
+    come from subspace iteration. Scores are scaled by one constant to unit mean square, as the weight
+    initialisation assumes.
 
     Parameters
     ----------
@@ -83,16 +83,7 @@ def gene_features(bin_: Bin, settings: SivaeSettings, seed: int) -> np.ndarray:
     if settings.feature_input == "sample":
         drawn = np.flatnonzero(~bin_.test)[_drawn(bin_, settings.feature_dim, seed)]
         return _of_unit_size(bin_.inputs[drawn].astype(np.float64).T)
-    if not isinstance(bin_.inputs, np.ndarray):
-        axes, squares = bin_.inputs.leading(settings.feature_dim)
-        return _of_unit_size(axes * np.sqrt(squares))
-    x = bin_.inputs[~bin_.test].astype(np.float64)  # (C, F)
-    if x.shape[0] <= x.shape[1]:
-        features = x.T @ symmetric_eigen(x @ x.T, settings.feature_dim)[1]  # = U S
-    else:
-        values, vectors = symmetric_eigen(x.T @ x, settings.feature_dim)
-        features = vectors * np.sqrt(np.clip(values, 0, None))
-    return _of_unit_size(features * signs(features))  # signs of eigenvectors are arbitrary
+    return _of_unit_size(bin_.scaled.gene_scores(settings.feature_dim))
 
 
 def _of_unit_size(features: np.ndarray) -> np.ndarray:

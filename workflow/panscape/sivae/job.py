@@ -20,7 +20,6 @@ from panscape.log import logger
 from panscape.settings import FromMapping, Renamed
 from panscape.sivae.baselines import Pca
 from panscape.sivae.bin_names import COPY
-from panscape.sivae.bins import Bin
 from panscape.sivae.settings import SIVAE_KEYS, SIVAE_RENAMED, SivaeSettings
 from panscape.sivae.values import CellCounts, Expression, ValueSettings, prepare_bin
 
@@ -181,22 +180,13 @@ def train(
     plan = Plan(task.steps, settings.validate_every, record_every=max(task.steps // RECORDS, 1))
     saved = None
     if checkpoint:
-        data = digest(*(part for bin_ in bins for part in (bin_.line, bin_.name, *_content(bin_))))
+        data = digest(*(part for bin_ in bins for part in (bin_.line, bin_.name, *bin_.scaled.content())))
         identity = {"settings": dataclasses.asdict(settings), "data": data, "seed": seed}
         saved = Checkpoint(checkpoint, identity)
     logger.info("training %d models of %d genes", len(bins), bins[0].inputs.shape[1])
     history = fit(task, plan, seed=seed, checkpoint=saved)
     task.take_best()
     return task, history
-
-
-def _content(bin_: Bin) -> tuple[Any, ...]:
-    """Return what determines a bin's inputs, for a digest."""
-    inputs = bin_.inputs
-    if isinstance(inputs, np.ndarray):
-        return (inputs,)
-    scaling = (inputs.normalisation, inputs.target, inputs.totals, inputs.train)
-    return (*scaling, inputs.values, inputs.columns, inputs.starts)
 
 
 def load(path: str | Path, device: Any = "cpu") -> dict[tuple[str, str], Any]:

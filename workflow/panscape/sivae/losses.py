@@ -6,7 +6,7 @@ from torch import Tensor
 
 from panscape.sivae.module import Sivae
 from panscape.sivae.settings import SivaeSettings
-from panscape.sivae.stack import Cells
+from panscape.sivae.stack import Batch
 from panscape.training.distributions import negative_binomial, normal_kl
 
 
@@ -38,7 +38,7 @@ def gene_divergence(mean: Tensor, sd: Tensor, settings: SivaeSettings, cells: Te
     return divergence / cells
 
 
-def interpretability(module: Sivae, z: Tensor, v: Tensor, batch: Cells, weight: Tensor) -> Tensor:
+def interpretability(module: Sivae, z: Tensor, v: Tensor, batch: Batch, weight: Tensor) -> Tensor:
     """Return the error of the linear reconstruction, summed over genes and averaged over cells, (M,).
 
     Equation 13 of Choi, Li and Quon (2023); with the likelihood ``"nb"`` minus the log-likelihood.

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from panscape.sivae.module import Sivae
-from panscape.sivae.stack import Cells
+from panscape.sivae.stack import Batch
 
 
 def by_products(module: Sivae) -> bool:
@@ -25,7 +25,7 @@ def by_products(module: Sivae) -> bool:
 
 
 def gaussian_terms(
-    module: Sivae, y: Tensor, z: Tensor, v: Tensor | None, batch: Cells, *, linear: bool
+    module: Sivae, y: Tensor, z: Tensor, v: Tensor | None, batch: Batch, *, linear: bool
 ) -> tuple[Tensor, Tensor | None]:
     """Return log-likelihood and error of the linear reconstruction of each cell, summed over genes.
 

@@ -130,7 +130,7 @@ def _null_rates(task: SivaeTask) -> torch.Tensor | None:
     """Return each gene's fraction of the counts in the training cells, (M, 1, F)."""
     if task.settings.likelihood != "nb":
         return None
-    totals = (task.train.values * task.train.mask[:, :, None]).sum(1, keepdim=True)
+    totals = (task.train.values[:, :] * task.train.mask[:, :, None]).sum(1, keepdim=True)
     return totals / totals.sum(2, keepdim=True).clamp(min=1)
 
 

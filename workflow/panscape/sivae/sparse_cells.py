@@ -26,8 +26,10 @@ class SparseRows:
         Where to compute.
     """
 
+    block_values = 6_000_000  # 24 MB, which allocators reuse
+
     def __init__(self, inputs: Sequence[SparseInputs], chosen: Sequence[np.ndarray], device: torch.device):
-        self.device = device
+        self.device, self._inputs, self._chosen = device, inputs, chosen
         self._models = [_Model(model, rows, device) for model, rows in zip(inputs, chosen, strict=True)]
         self.shape = (len(inputs), max(map(len, chosen)), inputs[0].shape[1])
 
@@ -39,6 +41,13 @@ class SparseRows:
     def picked(self, rows: Tensor) -> Tensor:
         """Return cells by their places, int64 (M, B), as float32 (M, B, F)."""
         return torch.stack([model.dense(places) for model, places in zip(self._models, rows, strict=True)])
+
+    def squares(self) -> Tensor:
+        """Return the sum of squared values of every cell, (M, N); 0 for padding."""
+        sums = torch.zeros(self.shape[:2])
+        for at, (one, rows) in enumerate(zip(self._inputs, self._chosen, strict=True)):
+            sums[at, : len(rows)] = torch.from_numpy(one.squares()[rows])
+        return sums.to(self.device)
 
 
 class _Model:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 from scipy import sparse
@@ -86,6 +87,21 @@ class SparseInputs:
     def varying(self) -> np.ndarray:
         """Genes that are not constant in the training cells, bool (F,)."""
         return np.isfinite(self.spread)
+
+    def variance(self) -> tuple[int, float]:
+        """Return the number of genes that vary in the training cells: each is scaled to a variance of 1."""
+        used = int(self.varying.sum())
+        return used, float(used)
+
+    def content(self) -> tuple[Any, ...]:
+        """Return what determines the values, for a digest."""
+        scaling = (self.normalisation, self.target, self.totals, self.train)
+        return (*scaling, self.values, self.columns, self.starts)
+
+    def gene_scores(self, k: int) -> np.ndarray:
+        """Return the genes' scores on at most k leading axes, (F, k), in units of the root of the cells."""
+        axes, squares = self.leading(k)
+        return axes * np.sqrt(squares)
 
     def log(self, rows: np.ndarray) -> sparse.csr_matrix:
         """Return the log expression of cells by number, CSR float32."""

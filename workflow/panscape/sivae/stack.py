@@ -10,22 +10,32 @@ import torch
 from torch import Tensor
 
 from panscape.sivae.bins import Bin
+from panscape.sivae.rows import DenseRows, Rows, stacked
 from panscape.sivae.settings import SivaeSettings
-from panscape.sivae.sparse_cells import SparseRows
 from panscape.training.batches import Batches
 from panscape.training.device import moved
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Some cells of all models, (M, B, ...); `squares` (M, B) are sums of squared values over genes."""
+
+    inputs: Tensor
+    values: Tensor
+    covariates: Tensor
+    library: Tensor
+    squares: Tensor
 
 
 @dataclass(frozen=True)
 class Cells:
     """Cells of all models, padded to equal number, (M, N, ...).
 
-    `inputs` may stay sparse; what is taken of it is dense.
     `squares` (M, N) are sums of squared values over genes, `count` is the number of cells per model.
     """
 
-    inputs: Tensor | SparseRows
-    values: Tensor | SparseRows
+    inputs: Rows
+    values: Rows
     covariates: Tensor
     library: Tensor
     squares: Tensor
@@ -37,29 +47,21 @@ class Cells:
         places = torch.arange(self.inputs.shape[1], device=self.inputs.device)
         return (places[None] < torch.tensor(self.count, device=places.device)[:, None]).float()
 
-    def take(self, rows: np.ndarray | slice) -> Cells:
+    def take(self, rows: np.ndarray | slice) -> Batch:
         """Return a subset: a slice of all models, or rows of each, (M, B)."""
-        if isinstance(rows, slice):
-            inputs = self.inputs[:, rows]
-            values = inputs if self.values is self.inputs else self.values[:, rows]
-            parts = (self.covariates, self.library, self.squares)
-            covariates, library, squares = (tensor[:, rows] for tensor in parts)
-            return Cells(inputs, values, covariates, library, squares, self.count)
-        return self.picked(moved(rows, self.inputs.device))
+        if not isinstance(rows, slice):
+            return self.picked(moved(rows, self.inputs.device))
+        inputs = self.inputs[:, rows]
+        values = inputs if self.values is self.inputs else self.values[:, rows]
+        return Batch(inputs, values, self.covariates[:, rows], self.library[:, rows], self.squares[:, rows])
 
-    def picked(self, rows: Tensor) -> Cells:
+    def picked(self, rows: Tensor) -> Batch:
         """Return rows of each model, int64 (M, B), on the device of the cells."""
-        models, n = self.inputs.shape[:2]
-        # rows of one long table are copied five times as fast as by an index per model
-        flat = (rows + torch.arange(models, device=rows.device)[:, None] * n).reshape(-1)
-
-        def picked(tensor: Tensor) -> Tensor:
-            return tensor.flatten(0, 1).index_select(0, flat).unflatten(0, rows.shape)
-
-        inputs = self.inputs.picked(rows) if isinstance(self.inputs, SparseRows) else picked(self.inputs)
-        values = inputs if self.values is self.inputs else picked(self.values)
-        covariates, library, squares = map(picked, (self.covariates, self.library, self.squares))
-        return Cells(inputs, values, covariates, library, squares, self.count)
+        inputs = self.inputs.picked(rows)
+        values = inputs if self.values is self.inputs else self.values.picked(rows)
+        parts = (self.covariates, self.library, self.squares)
+        covariates, library, squares = (DenseRows(tensor).picked(rows) for tensor in parts)
+        return Batch(inputs, values, covariates, library, squares)
 
 
 def stack_cells(bins: Sequence[Bin], test: bool, settings: SivaeSettings, device: torch.device) -> Cells:
@@ -79,31 +81,17 @@ def stack_cells(bins: Sequence[Bin], test: bool, settings: SivaeSettings, device
     chosen = [bin_.test == test for bin_ in bins]
     count = tuple(int(mask.sum()) for mask in chosen)
     n, width = max(count), max(bin_.known.shape[1] for bin_ in bins)
-    genes = bins[0].inputs.shape[1]
-    sparse = [bin_.inputs for bin_ in bins if not isinstance(bin_.inputs, np.ndarray)]
-    stays = len(sparse) == len(bins)
-    inputs = np.zeros((len(bins), 0 if stays else n, genes), np.float32)
+    counts = settings.likelihood == "nb"
     covariates = np.zeros((len(bins), n, width), np.float32)
     library = np.ones((len(bins), n, 1), np.float32)
-    values = np.zeros_like(inputs) if settings.likelihood == "nb" else inputs
     for at, (bin_, mask) in enumerate(zip(bins, chosen, strict=True)):
-        if not stays:
-            inputs[at, : count[at]] = bin_.inputs[mask]
         covariates[at, : count[at], : bin_.known.shape[1]] = bin_.known[mask]
-        if settings.likelihood == "nb":
-            values[at, : count[at]] = bin_.values[mask]
+        if counts:
             library[at, : count[at], 0] = bin_.values[mask].sum(axis=1)
     known, totals = torch.from_numpy(covariates).to(device), torch.from_numpy(library).to(device)
-    if stays:
-        rows = SparseRows(sparse, [np.flatnonzero(mask) for mask in chosen], device)
-        sizes = torch.zeros(len(bins), n)
-        for at, (one, mask) in enumerate(zip(sparse, chosen, strict=True)):
-            sizes[at, : count[at]] = torch.from_numpy(one.squares()[mask])
-        return Cells(rows, rows, known, totals, sizes.to(device), count)
-    x = torch.from_numpy(inputs).to(device)
-    observed = x if values is inputs else torch.from_numpy(values).to(device)
-    squares = torch.stack([one.square().sum(1) for one in observed])
-    return Cells(x, observed, known, totals, squares, count)
+    inputs = stacked([bin_.inputs for bin_ in bins], chosen, device)
+    values = stacked([bin_.values for bin_ in bins], chosen, device) if counts else inputs
+    return Cells(inputs, values, known, totals, values.squares(), count)
 
 
 def batch_orders(bins: Sequence[Bin], count: Sequence[int], size: int, seed: int) -> list[Batches]:

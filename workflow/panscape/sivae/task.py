@@ -15,8 +15,7 @@ from panscape.sivae.losses import gene_divergence, interpretability, squared_err
 from panscape.sivae.module import Sivae, Sizes, normal
 from panscape.sivae.products import by_products, gaussian_terms
 from panscape.sivae.settings import SivaeSettings
-from panscape.sivae.sparse_cells import SparseRows
-from panscape.sivae.stack import Cells, batch_orders, batch_rows, stack_cells
+from panscape.sivae.stack import Batch, Cells, batch_orders, batch_rows, stack_cells
 from panscape.training.best import Best
 from panscape.training.device import moved
 from panscape.training.distributions import normal_kl
@@ -29,9 +28,6 @@ from panscape.training.state import (
     with_prefix,
     without_prefix,
 )
-
-BLOCK_VALUES = 40_000_000  # predictions in memory at a time: 160 MB
-SPARSE_BLOCK_VALUES = 6_000_000  # of cells that stay sparse: 24 MB, which allocators reuse
 
 
 class SivaeTask:
@@ -169,7 +165,7 @@ class SivaeTask:
         terms["penalty"] = self.module.penalty(part)
         return terms
 
-    def _errors(self, z: Tensor, v: Tensor | None, batch: Cells, weight: Tensor) -> dict[str, Tensor]:
+    def _errors(self, z: Tensor, v: Tensor | None, batch: Batch, weight: Tensor) -> dict[str, Tensor]:
         """Return what a batch's predictions from embeddings of cells and genes cost."""
         settings, module = self.settings, self.module
         y = module.last_layer(z, batch.covariates)
@@ -239,15 +235,14 @@ class SivaeTask:
     def blocks(self, cells: Cells) -> list[slice]:
         """Return slices of cells whose predictions fit in memory."""
         n = cells.inputs.shape[1]
-        values = SPARSE_BLOCK_VALUES if isinstance(cells.inputs, SparseRows) else BLOCK_VALUES
-        size = max(1, values // (len(self.bins) * cells.inputs.shape[2]))
+        size = max(1, cells.inputs.block_values // (len(self.bins) * cells.inputs.shape[2]))
         return [slice(start, min(start + size, n)) for start in range(0, n, size)]
 
     def embed_genes(self) -> tuple[Tensor, Tensor]:
         """Return posterior means and standard deviations of the genes, (M, F, K)."""
         return self.module.encode_genes(self.features)
 
-    def predict(self, batch: Cells, genes: Tensor | None, free: bool = False):
+    def predict(self, batch: Batch, genes: Tensor | None, free: bool = False):
         """Return the cells' posterior means and standard deviations, and the decoder output at the means.
 
         Parameters

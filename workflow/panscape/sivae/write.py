@@ -57,7 +57,7 @@ def write_line(
     graphs: dict[str, list[sparse.csr_matrix]] = {"graph": [], "graph_pca": []}
     correlations = []
     for read in reads:
-        usable = read.expression.bin.varying
+        usable = read.expression.bin.scaled.varying
         graphs["graph"].append(model_network(read, readout, usable))
         graphs["graph_pca"].append(network(read.pca.loadings, readout.density, "dot", usable))
         name = read.expression.bin.name
@@ -137,7 +137,7 @@ def model_table(
                 "pca_train_mse": float(seen.mean()),
                 "pca_mse": unseen,
                 "active_dims": int((spread > 0.3 * spread.max()).sum()) if spread.max() > 0 else 0,
-                "constant_genes": int((~bin_.varying).sum()),
+                "constant_genes": int((~bin_.scaled.varying).sum()),
                 "collapsed": not error < (1 - model.min_gain) * null,
             }
         )

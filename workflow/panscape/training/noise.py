@@ -129,6 +129,26 @@ def _mixed_words(x: np.ndarray) -> np.ndarray:
     return x
 
 
+def words(state: int, count: int, device: torch.device) -> Tensor:
+    """Return the first 64-bit numbers of SplitMix64 after a state, int64 (count,).
+
+    Parameters
+    ----------
+    state
+        The generator's state, a whole number.
+    count
+        How many.
+    device
+        Where to compute them.
+
+    Examples
+    --------
+    >>> words(0, 1, torch.device("cpu")).item() == 0xE220A8397B1DCDAF - (1 << 64)
+    True
+    """
+    return _mixed(torch.arange(1, count + 1, device=device) * GOLDEN + _signed(state))
+
+
 def key(seed: int, *names: str | int) -> int:
     """Return the key of a named stream, a signed 64-bit integer.
 

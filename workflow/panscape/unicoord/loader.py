@@ -8,7 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import numpy as np
 
 from panscape import seeds
-from panscape.training.batches import batches
+from panscape.training.batches import Batches
 from panscape.unicoord.cells import Cells
 from panscape.unicoord.store import CompressedCounts, Scale
 
@@ -30,29 +30,23 @@ class MemoryLoader:
     """
 
     def __init__(self, cells: CompressedCounts, rows: np.ndarray, size: int, seed: int):
-        self._store = cells
-        self.rows, self._size, self._seed = rows, size, seed
-        self.steps = -(-len(rows) // size)
-        self._epoch = -1
-        self._batches: list[np.ndarray] = []
+        self.cells, self.rows = cells, rows
+        # batches may be made in another thread than the one that asks for positions
+        self._order, self._asked = (Batches(len(rows), size, seed, "unicoord") for _ in range(2))
+        self.steps = self._order.per_epoch
 
     def batch(self, number: int) -> tuple[np.ndarray, np.ndarray]:
         """Return the cells' numbers and their dense expression at step `number`."""
-        epoch, place = divmod(number, self.steps)
-        if epoch != self._epoch:
-            self._epoch = epoch
-            self._batches = batches(len(self.rows), self._size, self._seed, epoch, "unicoord")
-        chosen = self._batches[place]
-        return self.rows[chosen], self._store.dense(chosen)
+        chosen = self._order.at(number)
+        return self.rows[chosen], self.cells.dense(chosen)
 
     def positions(self, number: int) -> np.ndarray:
         """Return positions among the training cells of the cells of step `number`."""
-        self.batch(number)
-        return self._batches[number % self.steps]
+        return self._asked.at(number)
 
     def expression(self, positions: np.ndarray) -> np.ndarray:
         """Return the dense expression of some training cells."""
-        return self._store.dense(positions)
+        return self.cells.dense(positions)
 
     def close(self) -> None:
         """Do nothing: no file is open."""
@@ -77,6 +71,8 @@ class StreamLoader:
     mixed
         Number of compressed pieces in memory (as many again are being read).
     """
+
+    cells = None  # not all of them in memory
 
     def __init__(
         self,

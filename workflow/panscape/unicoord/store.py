@@ -9,6 +9,7 @@ import numpy as np
 from scipy import sparse
 
 BLOCK_CELLS = 256  # number of cells per dense block
+TABLE = 32  # counts below are normalised once per cell
 
 
 class Scale:
@@ -31,21 +32,49 @@ class Scale:
     def __init__(self, how: str, target: float):
         self.how, self.target = how, float(target)
 
-    def __call__(
-        self, block: sparse.csr_matrix, totals: np.ndarray, *, copy: bool = True
-    ) -> sparse.csr_matrix:
-        """Return normalised expression of a block of counts whose cells have these totals.
-
-        Without `copy` the values of a float32 block may be overwritten.
-        """
+    def __call__(self, block: sparse.csr_matrix, totals: np.ndarray) -> sparse.csr_matrix:
+        """Return normalised expression of a block of counts whose cells have these totals."""
         if self.how == "none":
             return block
-        block = sparse.csr_matrix(block, dtype=np.float32, copy=copy)
-        if self.how == "depth-log1p":
-            factor = np.divide(self.target, totals, out=np.zeros(len(totals)), where=totals > 0)
-            block.data *= np.repeat(factor.astype(np.float32), np.diff(block.indptr))
+        block = sparse.csr_matrix(block, dtype=np.float32, copy=True)
+        block.data *= np.repeat(self._factor(totals), np.diff(block.indptr))
         np.log1p(block.data, out=block.data)
         return block
+
+    def values(self, counts: np.ndarray, lengths: np.ndarray, totals: np.ndarray) -> np.ndarray:
+        """Return normalised values of stored ones, float32, as a call does.
+
+        Most counts are small: their logarithms are taken once per cell and looked up.
+
+        Parameters
+        ----------
+        counts
+            Values of n cells, one cell after the other.
+        lengths, totals
+            (n,): number of the values of each cell, and its total.
+        """
+        if self.how == "none":
+            return counts.astype(np.float32, copy=False)
+        factor = self._factor(totals)
+        if counts.dtype.kind != "u" or len(counts) < TABLE * len(totals):
+            values = counts.astype(np.float32)
+            values *= np.repeat(factor, lengths)
+            return np.log1p(values, out=values)
+        table = np.log1p(np.arange(TABLE, dtype=np.float32) * factor[:, None])
+        place = np.repeat(np.arange(len(totals), dtype=np.int32) * TABLE, lengths)
+        large = np.flatnonzero(counts >= TABLE)
+        place += counts
+        place[large] = 0
+        values = table.ravel()[place]
+        values[large] = np.log1p(counts[large].astype(np.float32) * np.repeat(factor, lengths)[large])
+        return values
+
+    def _factor(self, totals: np.ndarray) -> np.ndarray:
+        """Return what counts of cells with these totals are multiplied by, float32."""
+        if self.how != "depth-log1p":
+            return np.ones(len(totals), np.float32)
+        factor = np.divide(self.target, totals, out=np.zeros(len(totals)), where=totals > 0)
+        return factor.astype(np.float32)
 
 
 class CompressedCounts:
@@ -86,6 +115,11 @@ class CompressedCounts:
         return len(self.totals)
 
     @property
+    def nnz(self) -> int:
+        """Number of stored values of these cells."""
+        return int((self._high - self._low).sum())
+
+    @property
     def nbytes(self) -> int:
         """Size of values and indices in bytes."""
         return sum(part.nbytes for part in (*self._values, *self._indices))
@@ -108,9 +142,9 @@ class CompressedCounts:
         if spans:  # converted as a whole: piece by piece takes longer
             data = np.concatenate([self._values[at][start:stop] for at, start, stop in spans])
             indices = np.concatenate([self._indices[at][start:stop] for at, start, stop in spans])
-        data, indices = data.astype(np.float32, copy=False), indices.astype(np.int32, copy=False)
-        matrix = sparse.csr_matrix((data, indices, offsets), shape=(len(spans), self.n_genes))
-        return self._scale(matrix, self.totals[positions], copy=False)
+        data = self._scale.values(data, high - low, self.totals[positions])
+        indices = indices.astype(np.int32, copy=False)
+        return sparse.csr_matrix((data, indices, offsets), shape=(len(spans), self.n_genes))
 
     def dense(self, positions: np.ndarray) -> np.ndarray:
         """Return normalised expression of some cells (float32)."""

@@ -11,15 +11,15 @@ from torch import Tensor
 from torch.nn import functional
 
 from panscape.training.best import Best
-from panscape.training.device import moved
 from panscape.training.noise import Draws
 from panscape.training.optimiser import AdamW
 from panscape.training.state import load_optimiser_state, optimiser_state, with_prefix, without_prefix
 from panscape.unicoord import losses
 from panscape.unicoord.labels import Layout
 from panscape.unicoord.module import Forward, Network
+from panscape.unicoord.placed import PlacedCells
 from panscape.unicoord.store import CompressedCounts
-from panscape.unicoord.targets import Targets, codes
+from panscape.unicoord.targets import Targets
 
 _WARM_UP = 0.1  # fraction of the steps with rising learning rate
 _NEIGHBOURS = 3  # number per cell drawn in a step for the diffusion term
@@ -77,10 +77,10 @@ class UniCoordTask:
         steps: int,
         graph: np.ndarray | None = None,
     ):
-        self.network, self.loader, self.steps, self.graph = network, loader, steps, graph
+        self.network, self.steps, self.graph = network, steps, graph
         self.settings, self.layout = network.settings, network.layout
         self.device = network.centre.device
-        self._targets, self._held = targets, held
+        self._held = held
         self.weights = {
             name: weight.to(self.device)
             for name, weight in class_weights(targets.rows(train), self.layout, self.settings.balance).items()
@@ -95,6 +95,7 @@ class UniCoordTask:
             self.settings.learning_rate,
             fused=True,
         )
+        self.cells = PlacedCells(loader, targets, self.layout, train, self.device)
         # with the projecting encoder, labels and the rest share no weights: each keeps its best ones
         self.best = {name: Best(self.settings.patience) for name in ("labels", "rest")}
 
@@ -115,16 +116,10 @@ class UniCoordTask:
             return torch.ones(shape, dtype=torch.bool, device=self.device)
         return Draws.kept(shape, probability, self.device) == 0
 
-    def _batch(self, rows: np.ndarray, x: np.ndarray) -> tuple[Tensor, ...]:
-        labels = self._targets.rows(rows)
-        parts = (x, *codes(labels, self.layout), labels.codes, labels.values)
-        return tuple(moved(part, self.device) for part in parts)
-
     def step(self, number: int) -> dict[str, Tensor]:
         """Run one optimisation step."""
         self.network.train()
-        rows, x = self.loader.batch(number)
-        x, code, given, class_codes, values = self._batch(rows, x)
+        x, code, given, class_codes, values = self.cells.at(number)
         for group in self.optimiser.param_groups:
             group["lr"] = self._rate(number)
         # all labels of a cell are given to the decoder or none, since one is informative about another
@@ -212,10 +207,10 @@ class UniCoordTask:
         """
         settings, network, graph = self.settings, self.network, self.graph
         assert graph is not None  # diffusion coordinates are trained with it
-        positions = self.loader.positions(number)
+        positions = self.cells.positions(number)
         pick = torch.randint(graph.shape[1], (len(positions), _NEIGHBOURS)).numpy()
         near = graph[positions[:, None], pick].ravel()
-        other = moved(self.loader.expression(near), self.device)
+        other = self.cells.expression(near)
         features = network.features(other)
         hidden = network.outputs(features)[1]
         labels = passed.labels.repeat_interleave(_NEIGHBOURS, 0)
@@ -237,7 +232,7 @@ class UniCoordTask:
         cells, rows = self._held
         sums: dict[str, Tensor] = {}
         for part, block in cells.blocks():
-            x, code, given, class_codes, values = self._batch(rows[part], block.toarray())
+            x, code, given, class_codes, values = self.cells.labelled(rows[part], block.toarray())
             passed = self.network(x, code, torch.zeros_like(given), draw=False)
             terms = self.terms(x, passed, class_codes, values, 1.0)
             # a discriminator's loss is not comparable between validations

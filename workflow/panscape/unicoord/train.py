@@ -175,7 +175,7 @@ class _Run:
                 what=f"batches of {self.settings.batch_size} cells",
             )  # fmt: skip
         finally:
-            loader.close()
+            task.cells.close()
         task.finish()
         confidence, interactions = finish(
             network,
