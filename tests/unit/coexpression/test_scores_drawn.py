@@ -86,11 +86,11 @@ def test_a_unit_of_many_cells_takes_several_lanes(estimator):
     unit = np.where(scorer.atom >= 0, scorer.atom, scorer.atom.max() + 1)
     drawn = DrawnScorer.of(scorer, unit)
     lanes = drawn.lanes
-    assert len(lanes.unit) > 4 * len(drawn.cells) and lanes.layer.max() == drawn_sums.DEPTH - 1
+    assert len(lanes.unit) > 2 * len(drawn.cells) and lanes.layer.max() == drawn_sums.DEPTH - 1
     times = np.random.default_rng(5).exponential(size=(unit.max() + 1, 2))
     for one, draw in zip(drawn.score(times, min_expected=10), times.T, strict=True):
         reference = scorer.score(min_expected=10, multiplicity=draw[unit])
-        np.testing.assert_allclose(one.toarray(), reference.toarray(), atol=1e-7)
+        np.testing.assert_allclose(one.toarray(), reference.toarray(), atol=3e-7)  # sums of a lane are single
 
 
 def test_places_of_cells_are_distinct_and_tiles_are_of_one_set():
@@ -113,7 +113,7 @@ def test_loops_as_python_give_the_sums_of_numpy():
     tile = rng.poisson(1, shape).astype(np.float32)
     first, second = np.array([0, 0, 1]), np.array([1, 2, 2])
     sums = np.empty((3, drawn_sums.LANES), dtype=np.float32)
-    for depth in (1, drawn_sums.DEPTH):
+    for depth in (1, 7, drawn_sums.DEPTH):
         tile[:, depth:] = 0
         drawn_sums.lane_products.py_func(tile, depth, first, second, sums)
         np.testing.assert_array_equal(sums, (tile[first] * tile[second]).sum(axis=1))

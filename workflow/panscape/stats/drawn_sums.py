@@ -14,12 +14,12 @@ import numpy as np
 
 from panscape.stats.compiled import compiled
 
-LANES = 32  # a thousand genes of so many lanes, in single precision, fit in the cache beside a core
-DEPTH = 8
+LANES = 32
+DEPTH = 16  # a sum of so few products needs no double precision
 
 
 @compiled(nogil=True)
-def spread_cells(indptr, indices, data, factor, cells, bins, layer, lane, tile):
+def spread_cells(indptr, indices, data, factor, cells, bins, layer, lane, depth, tile):
     """Make the values of some cells dense.
 
     Parameters
@@ -32,14 +32,29 @@ def spread_cells(indptr, indices, data, factor, cells, bins, layer, lane, tile):
         int64 (n,): the cells.
     bins, layer, lane
         int64 (n,): their bins, and where they belong.
+    depth
+        Number of layers that have cells; those that :func:`lane_products` reads with them become zero.
     tile
-        float32 (n_genes, DEPTH, LANES) to write to, zeros included.
+        float32 (n_genes, DEPTH, LANES) to write to.
     """
-    tile[:] = 0.0
+    tile[:, : 1 if depth == 1 else 8 if depth <= 8 else DEPTH] = 0.0
     for at in range(len(cells)):
         for q in range(indptr[cells[at]], indptr[cells[at] + 1]):
             gene = indices[q]
             tile[gene, layer[at], lane[at]] = data[q] * factor[gene, bins[at]]
+
+
+@compiled(nogil=True)
+def eight_products(one, other, at, lane):
+    """Return the sum of a lane's products over eight layers.
+
+    It is written out: of a loop over the layers, the one over the lanes would not take several at a time.
+    """
+    left = one[at, lane] * other[at, lane] + one[at + 1, lane] * other[at + 1, lane]
+    left += one[at + 2, lane] * other[at + 2, lane] + one[at + 3, lane] * other[at + 3, lane]
+    right = one[at + 4, lane] * other[at + 4, lane] + one[at + 5, lane] * other[at + 5, lane]
+    right += one[at + 6, lane] * other[at + 6, lane] + one[at + 7, lane] * other[at + 7, lane]
+    return left + right
 
 
 @compiled(nogil=True)
@@ -60,16 +75,12 @@ def lane_products(tile, depth, first, second, sums):
         if depth == 1:
             for lane in range(LANES):
                 out[lane] = one[0, lane] * other[0, lane]
-            continue
-        # DEPTH products, written out: a loop over them would not take several lanes at a time
-        for lane in range(LANES):
-            out[lane] = (
-                (one[0, lane] * other[0, lane] + one[1, lane] * other[1, lane])
-                + (one[2, lane] * other[2, lane] + one[3, lane] * other[3, lane])
-            ) + (
-                (one[4, lane] * other[4, lane] + one[5, lane] * other[5, lane])
-                + (one[6, lane] * other[6, lane] + one[7, lane] * other[7, lane])
-            )
+        elif depth <= 8:
+            for lane in range(LANES):
+                out[lane] = eight_products(one, other, 0, lane)
+        else:
+            for lane in range(LANES):
+                out[lane] = eight_products(one, other, 0, lane) + eight_products(one, other, 8, lane)
 
 
 @compiled(nogil=True)

@@ -11,10 +11,10 @@ import numpy as np
 from scipy import sparse
 
 from panscape.coscape.coexpression.lanes import Lanes, Tile
-from panscape.coscape.coexpression.pair_scores import PairScorer, valid_pairs
+from panscape.coscape.coexpression.pair_scores import PairScorer, stack_rows, valid_pairs
 from panscape.stats.score_terms import ScoreTerms
 
-MOST_NUMBERS = 1 << 24  # sums of products in memory at a time (128 MB), and half of the single sums
+MOST_NUMBERS = 1 << 25  # sums of products in memory at a time (256 MB), and single sums
 PAIRS = 1024  # at a time, whose sums over the lanes of a tile stay in the cache
 
 
@@ -128,7 +128,7 @@ class DrawnScorer:
     def n_at_once(self) -> int:
         """Return the number of draws whose single sums fit in memory, at least 1."""
         each = self.contains.shape[0] * (3 + self.n_bins) * self.h.shape[1]
-        return max(2 * MOST_NUMBERS // max(each, 1), 1)
+        return max(MOST_NUMBERS // max(each, 1), 1)
 
     def score(
         self, times: np.ndarray, *, min_expected: float, threads: int = 1
@@ -162,19 +162,22 @@ class DrawnScorer:
         [True, True, True]
         """
         drawn = np.ascontiguousarray(times[self.units], dtype=np.float64)
-        for scores in self._scores(drawn, min_expected, threads):
-            yield sparse.csr_matrix(scores)
+        scores = self._scores(drawn, min_expected, threads)
+        while scores:
+            rows = [tuple(map(np.concatenate, zip(*row, strict=True))) for row in scores.pop(0)]
+            yield stack_rows(rows, len(self.first))
 
-    def _scores(self, times: np.ndarray, min_expected: float, threads: int) -> np.ndarray:
-        """Return T, float32 (n_draws, n_clusters, n_pairs), 0 where a pair is not valid."""
+    def _scores(self, times: np.ndarray, min_expected: float, threads: int) -> list[list[list[tuple]]]:
+        """Return (positions, T) of the valid pairs by draw and cluster, in parts."""
         n_draws, n_clusters, n_pairs = times.shape[1], self.contains.shape[0], len(self.first)
         singles = self._singles(times).reshape(n_clusters, n_draws, 3 + self.n_bins, -1)
         powers, number = self._powers(times)
-        scores = np.zeros((n_draws, n_clusters, n_pairs), dtype=np.float32)
+        small = np.uint16 if n_pairs <= 1 << 16 else np.int32  # scores of many draws are kept
+        none = np.zeros(0, small), np.zeros(0, np.float32)
+        scores: list[list[list[tuple]]] = [[[none] for _ in range(n_clusters)] for _ in range(n_draws)]
         step = max(MOST_NUMBERS // max(n_clusters * n_draws, 1), 1)
         for start in range(0, n_pairs, step):
-            chosen = slice(start, start + step)
-            first, second = self.first[chosen], self.second[chosen]
+            first, second = self.first[start : start + step], self.second[start : start + step]
             products = self._products(times, first, second, threads)
             for row, draw in np.ndindex(n_clusters, n_draws):
                 n, (total, square, seen) = float(number[draw, row]), singles[row, draw, :3]
@@ -183,8 +186,9 @@ class DrawnScorer:
                 else:
                     cross = singles[row, draw, 3:]
                     terms = ScoreTerms.of_parts(n, total, square, cross, powers[draw, row], seen, self.h)
-                kept, t = valid_pairs(products[row, draw], terms, first, second, min_expected)
-                scores[draw, row, start + kept] = t
+                product = products[row, :, draw].reshape(-1)[: len(first)]
+                kept, t = valid_pairs(product, terms, first, second, min_expected)
+                scores[draw][row].append(((start + kept).astype(small), t))
         return scores
 
     def _tiles(self) -> Iterator[Tile]:
@@ -197,26 +201,26 @@ class DrawnScorer:
             inside, cells = (slice(edges[at], edges[at + 1]) for edges in (lanes.tiles, lanes.cells))
             place = lanes.layer[cells], lanes.lane[cells] - inside.start
             given = self.heads, self.genes, self.values, factor, self.inside[cells], self.group[cells]
-            spread_cells(*given, *place, values)
-            yield Tile(atom, values, int(place[0].max()) + 1, lanes.unit[inside], place, cells)
+            depth = int(place[0].max()) + 1
+            spread_cells(*given, *place, depth, values)
+            yield Tile(atom, values, depth, lanes.unit[inside], place, cells)
 
     def _by_cluster(
-        self, times: np.ndarray, width: int, add: Callable[[Tile, np.ndarray, np.ndarray], None]
+        self, times: np.ndarray, shape: tuple[int, ...], add: Callable[[Tile, np.ndarray, np.ndarray], None]
     ) -> np.ndarray:
-        """Return sums over the cells of each cluster, (n_clusters, n_draws, width).
+        """Return sums over the cells of each cluster, (n_clusters, *shape).
 
         Parameters
         ----------
         times
             (n_drawn, n_draws).
-        width
-            Number of sums.
+        shape
+            Of the sums.
         add
-            Adds those of a tile, given the (n_draws, n_lanes) weights of its lanes, to an (n_draws, width)
-            array.
+            Adds those of a tile, given the (n_lanes, n_draws) weights of its lanes, to an array.
         """
-        total = np.zeros((self.contains.shape[0], times.shape[1], width))
-        part, owners, atom = np.zeros(total.shape[1:]), sparse.csc_matrix(self.contains), -1
+        total, part = np.zeros((self.contains.shape[0], *shape)), np.zeros(shape)
+        owners, atom = sparse.csc_matrix(self.contains), -1
 
         def finish() -> None:
             for cluster in owners.indices[owners.indptr[atom] : owners.indptr[atom + 1]]:
@@ -228,13 +232,13 @@ class DrawnScorer:
                     finish()
                 atom = tile.atom
                 part[:] = 0.0
-            add(tile, times[tile.units].T, part)
+            add(tile, times[tile.units], part)
         if atom >= 0:
             finish()
         return total
 
     def _singles(self, times: np.ndarray) -> np.ndarray:
-        """Return sums of values, their squares, detections and by bin, after each other, by gene."""
+        """Return sums of values, their squares, detections and by bin, by cluster, draw, kind and gene."""
         from panscape.stats.drawn_sums import DEPTH, LANES, lane_sums
 
         alone = np.empty((3 + self.n_bins, self.h.shape[1], LANES))
@@ -243,29 +247,33 @@ class DrawnScorer:
         def add(tile: Tile, weight: np.ndarray, part: np.ndarray) -> None:
             size[tile.place], bins[tile.place] = self.size[tile.cells], self.group[tile.cells]
             lane_sums(tile.values, tile.depth, size, bins, alone)
-            part += weight @ alone.reshape(-1, LANES)[:, : weight.shape[1]].T
+            part += weight.T @ alone.reshape(-1, LANES)[:, : len(weight)].T
 
-        return self._by_cluster(times, len(alone) * self.h.shape[1], add)
+        return self._by_cluster(times, (times.shape[1], len(alone) * self.h.shape[1]), add)
 
     def _products(
         self, times: np.ndarray, first: np.ndarray, second: np.ndarray, threads: int
     ) -> np.ndarray:
-        """Return the sums of products of pairs."""
+        """Return sums of products by cluster, :data:`PAIRS` pairs, draw and pair of these."""
+        from scipy.linalg.blas import dgemm
+
         from panscape.stats.drawn_sums import LANES, lane_products
 
         with ThreadPoolExecutor(threads) as pool:
 
             def add(tile: Tile, weight: np.ndarray, part: np.ndarray) -> None:
-                def some(start: int) -> None:
-                    pairs = slice(start, start + PAIRS)
-                    alone = np.empty((len(first[pairs]), LANES), dtype=np.float32)
-                    lane_products(tile.values, tile.depth, first[pairs], second[pairs], alone)
-                    part[:, pairs] += weight @ alone[:, : weight.shape[1]].T.astype(np.float64)
+                def some(at: int) -> None:
+                    pairs = slice(at * PAIRS, (at + 1) * PAIRS)
+                    sums = np.zeros((PAIRS, LANES), dtype=np.float32)
+                    lane_products(tile.values, tile.depth, first[pairs], second[pairs], sums)
+                    alone = sums[:, : len(weight)].astype(np.float64)
+                    # the transposes are views in Fortran order, so that the sums are added in place
+                    dgemm(1.0, alone.T, weight.T, 1.0, part[at].T, trans_a=1, trans_b=1, overwrite_c=1)
 
-                starts = range(0, len(first), PAIRS)
-                list(map(some, starts) if threads == 1 else pool.map(some, starts))
+                list((map if threads == 1 else pool.map)(some, range(len(part))))
 
-            return self._by_cluster(times, len(first), add)
+            shape = -(-len(first) // PAIRS), times.shape[1], PAIRS
+            return self._by_cluster(times, shape, add)
 
     def _powers(self, times: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return sums of powers of the size, (n_draws, n_clusters, n_bins, 4), and the numbers of cells."""

@@ -18,7 +18,7 @@ from panscape.graph.measured import Measured
 from panscape.log import Progress, logger
 from panscape.stats.threads import single_threaded
 
-MOST_SCORES = 1 << 28  # scores of all studies in memory at a time (1 GB): sums are made once for their draws
+MOST_SCORES = 3 << 26  # scores of all studies in memory at a time (1.2 GB at most): sums are made once for them
 
 
 @single_threaded()
