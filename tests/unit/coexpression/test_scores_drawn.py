@@ -5,6 +5,7 @@ import pytest
 from dense_scores import dense_scores, dense_weights, depth_of, made_study
 
 from panscape.coscape.coexpression.drawn_scores import DrawnScorer
+from panscape.coscape.coexpression.lanes import Lanes
 from panscape.coscape.coexpression.pair_scores import PairScorer
 from panscape.coscape.coexpression.weights import fit_weights
 from panscape.stats import drawn_sums
@@ -21,7 +22,7 @@ def prepared(estimator):
 def test_draws_together_equal_draws_one_by_one(estimator, monkeypatch):
     *_, scorer = prepared(estimator)
     times = np.random.default_rng(1).exponential(size=(900, 5))
-    monkeypatch.setattr("panscape.coscape.coexpression.drawn_scores.MOST_DRAWS", 2)
+    monkeypatch.setattr("panscape.coscape.coexpression.drawn_scores.MOST_NUMBERS", 1000)
     found = list(DrawnScorer.of(scorer).score(times, min_expected=10))
     assert len(found) == 5
     for draw, one in zip(times.T, found, strict=True):
@@ -51,12 +52,12 @@ def test_threads_change_nothing(estimator):
         assert a.data.tobytes() == b.data.tobytes() and a.indices.tobytes() == b.indices.tobytes()
 
 
-def test_sums_of_many_clusters_are_made_few_draws_at_a_time(monkeypatch):
-    *_, scorer = prepared("pearson")
-    drawn = DrawnScorer.of(scorer)
-    assert drawn.n_at_once == 16
+def test_fewer_draws_at_once_with_more_single_sums(monkeypatch):
+    (*_, one), (*_, other) = prepared("pearson"), prepared("corrected")
+    monkeypatch.setattr("panscape.coscape.coexpression.drawn_scores.MOST_NUMBERS", 5000)
+    assert DrawnScorer.of(one).n_at_once > DrawnScorer.of(other).n_at_once >= 1
     monkeypatch.setattr("panscape.coscape.coexpression.drawn_scores.MOST_NUMBERS", 1)
-    assert drawn.n_at_once == 1
+    assert DrawnScorer.of(one).n_at_once == 1
 
 
 @pytest.mark.parametrize("estimator", ["pearson", "corrected"])
@@ -80,13 +81,45 @@ def test_units_that_are_not_of_one_set_of_cells_are_refused():
 
 
 @pytest.mark.parametrize("estimator", ["pearson", "corrected"])
-def test_chunks_of_cells_change_nothing(estimator, monkeypatch):
+def test_a_unit_of_many_cells_takes_several_lanes(estimator):
     *_, scorer = prepared(estimator)
-    times = np.random.default_rng(3).exponential(size=(900, 3))
-    whole = list(DrawnScorer.of(scorer).score(times, min_expected=1))
-    cuts = DrawnScorer.of(scorer).cuts
-    assert len(cuts) == 2 and (cuts[-1] <= DrawnScorer.of(scorer).columns.indptr[1:]).all()
-    monkeypatch.setattr("panscape.stats.drawn_sums.CHUNK", 64)
-    monkeypatch.setattr("panscape.stats.drawn_sums.add_drawn_products", drawn_sums.add_drawn_products.py_func)
-    parts = list(DrawnScorer.of(scorer).score(times[:, :1], min_expected=1))
-    np.testing.assert_allclose(parts[0].toarray(), whole[0].toarray(), atol=1e-7)
+    unit = np.where(scorer.atom >= 0, scorer.atom, scorer.atom.max() + 1)
+    drawn = DrawnScorer.of(scorer, unit)
+    lanes = drawn.lanes
+    assert len(lanes.unit) > 2 * len(drawn.cells) and lanes.layer.max() == drawn_sums.DEPTH - 1
+    times = np.random.default_rng(5).exponential(size=(unit.max() + 1, 2))
+    for one, draw in zip(drawn.score(times, min_expected=10), times.T, strict=True):
+        reference = scorer.score(min_expected=10, multiplicity=draw[unit])
+        np.testing.assert_allclose(one.toarray(), reference.toarray(), atol=3e-7)  # sums of a lane are single
+
+
+def test_places_of_cells_are_distinct_and_tiles_are_of_one_set():
+    rng = np.random.default_rng(6)
+    cells, atom = rng.integers(1, 40, 300), np.sort(rng.integers(0, 7, 300))
+    lanes = Lanes.of(cells, atom)
+    assert len(np.unique(np.stack([lanes.lane, lanes.layer]), axis=1)[0]) == cells.sum()
+    np.testing.assert_array_equal(lanes.unit[lanes.lane], np.repeat(np.arange(300), cells))
+    assert lanes.layer.max() < drawn_sums.DEPTH and np.diff(lanes.tiles).max() <= drawn_sums.LANES
+    for at, kind in enumerate(lanes.atom):
+        inside = slice(lanes.tiles[at], lanes.tiles[at + 1])
+        assert (atom[lanes.unit[inside]] == kind).all()
+        here = lanes.lane[lanes.cells[at] : lanes.cells[at + 1]]
+        assert set(here) == set(range(inside.start, inside.stop))
+
+
+def test_loops_as_python_give_the_sums_of_numpy():
+    rng = np.random.default_rng(7)
+    shape = 3, drawn_sums.DEPTH, drawn_sums.LANES
+    tile = rng.poisson(1, shape).astype(np.float32)
+    first, second = np.array([0, 0, 1]), np.array([1, 2, 2])
+    sums = np.empty((3, drawn_sums.LANES), dtype=np.float32)
+    for depth in (1, 7, drawn_sums.DEPTH):
+        tile[:, depth:] = 0
+        drawn_sums.lane_products.py_func(tile, depth, first, second, sums)
+        np.testing.assert_array_equal(sums, (tile[first] * tile[second]).sum(axis=1))
+        tile = rng.poisson(1, shape).astype(np.float32)
+    size, bins = rng.uniform(1, 2, shape[1:]), rng.integers(0, 2, shape[1:])
+    single = np.empty((5, 3, drawn_sums.LANES))
+    drawn_sums.lane_sums.py_func(tile, drawn_sums.DEPTH, size, bins, single)
+    expected = [tile, tile**2, tile > 0, tile * size * (bins == 0), tile * size * (bins == 1)]
+    np.testing.assert_allclose(single, [part.sum(axis=1) for part in expected])

@@ -2,38 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 from scipy import sparse
 
-from panscape.coscape.coexpression.pair_scores import PairScorer, valid_pairs
+from panscape.coscape.coexpression.lanes import Lanes, Tile
+from panscape.coscape.coexpression.pair_scores import PairScorer, stack_rows, valid_pairs
 from panscape.stats.score_terms import ScoreTerms
 
-MOST_NUMBERS = 1 << 25  # sums of a study in memory at a time (256 MB)
-MOST_DRAWS = 16  # draws at a time: more do not make it faster
+MOST_NUMBERS = 1 << 25  # sums of products in memory at a time (256 MB), and single sums
+PAIRS = 1024  # at a time, whose sums over the lanes of a tile stay in the cache
 
 
 @dataclass(frozen=True)
 class DrawnScorer:
     """A study prepared for the statistics of many draws of its cells.
 
-    It gives what :meth:`PairScorer.score` gives for each draw, but reads the counts once for several draws,
-    and adds up cells that are drawn together, a unit, before it weights them.
+    It gives what :meth:`PairScorer.score` gives for each draw, but adds up cells that are drawn together, a
+    unit, once for several draws, before it weights them.
 
     Attributes
     ----------
-    columns
-        CSC float32 (n_cells, n_used): counts (or normalised values) of the genes of the pairs. Cells are
-        ordered by set and unit; those in no cluster come last.
+    heads, genes, values
+        CSR (n_cells, n_used), values float32: counts (or normalised values) of the genes of the pairs.
+    inside
+        int64 (n_inside,): the cells in a cluster, ordered by set and unit.
     h, group, size
-        Of the weights, see :class:`panscape.coscape.coexpression.weights.Weights`, of these cells.
+        Of the weights, see :class:`panscape.stats.count_weights.Weights`, of these cells.
     unit
-        int64 (n_inside,) unit of each cell in a cluster, in their order, numbered anew.
+        int64 (n_inside,) unit of each, in their order, numbered anew.
     units
         int64 (n_drawn,): the units that these are, of those that are drawn.
     cells
@@ -49,7 +50,10 @@ class DrawnScorer:
         Whether T is Pearson's correlation.
     """
 
-    columns: sparse.csc_matrix
+    heads: np.ndarray
+    genes: np.ndarray
+    values: np.ndarray
+    inside: np.ndarray
     h: np.ndarray
     group: np.ndarray
     size: np.ndarray
@@ -74,7 +78,7 @@ class DrawnScorer:
             int64 (n_cells,) unit of each cell, from 0; those of a unit are in the same clusters. None: each
             cell is drawn by itself.
         """
-        weights, atom = scorer.weights, scorer.atom
+        counts, weights, atom = scorer.counts, scorer.weights, scorer.atom
         unit = np.arange(len(atom)) if unit is None else unit
         _, one, place = np.unique(unit, return_index=True, return_inverse=True)
         if (atom != atom[one][place]).any():
@@ -82,9 +86,12 @@ class DrawnScorer:
         order = np.lexsort((unit, np.where(atom >= 0, atom, atom.max(initial=0) + 1)))
         inside = order[: int((atom >= 0).sum())]
         units, first, cells = _runs(unit[inside])
-        columns = _reordered(sparse.csc_matrix(scorer.counts, dtype=np.float32), order)
         return cls(
-            columns,
+            counts.indptr.astype(np.int64),
+            # numbers of two bytes, a quarter less memory
+            counts.indices.astype(np.uint16 if counts.shape[1] <= 1 << 16 else np.int32),
+            counts.data.astype(np.float32, copy=False),
+            inside,
             weights.h,
             weights.group.astype(np.int64)[inside],
             weights.size[inside],
@@ -108,18 +115,20 @@ class DrawnScorer:
         )
 
     @cached_property
-    def cuts(self) -> np.ndarray:
-        """Return where the chunks of cells begin in the columns."""
-        from panscape.stats.drawn_sums import chunks_of
+    def lanes(self) -> Lanes:
+        """Return the places of the cells in tiles."""
+        return Lanes.of(self.cells, self.atom)
 
-        return chunks_of(self.columns.indptr, self.columns.indices, len(self.unit))
+    @property
+    def n_bins(self) -> int:
+        """Return the number of bins of depth whose sums T needs."""
+        return 0 if self.pearson else len(self.h)
 
     @property
     def n_at_once(self) -> int:
-        """Return the number of draws whose sums fit in memory, 1 to :data:`MOST_DRAWS`."""
-        height = 3 if self.pearson else 3 + len(self.h)
-        width = len(self.first) + height * self.columns.shape[1]
-        return min(max(MOST_NUMBERS // max(self.contains.shape[0] * width, 1), 1), MOST_DRAWS)
+        """Return the number of draws whose single sums fit in memory, at least 1."""
+        each = self.contains.shape[0] * (3 + self.n_bins) * self.h.shape[1]
+        return max(MOST_NUMBERS // max(each, 1), 1)
 
     def score(
         self, times: np.ndarray, *, min_expected: float, threads: int = 1
@@ -129,7 +138,8 @@ class DrawnScorer:
         Parameters
         ----------
         times
-            (n_units, n_draws) how often the cells of each unit count in each draw, >= 0.
+            (n_units, n_draws) how often the cells of each unit count in each draw, >= 0. The scores of all
+            draws are in memory at a time.
         min_expected
             A pair is valid in a cluster where at least so many cells would have counts of both by chance.
         threads
@@ -151,78 +161,119 @@ class DrawnScorer:
         >>> [one.toarray().item() > 0.2 for one in scorer.score(draws, min_expected=1)]
         [True, True, True]
         """
-        for start in range(0, times.shape[1], self.n_at_once):
-            part = np.ascontiguousarray(times[self.units, start : start + self.n_at_once], dtype=np.float64)
-            yield from self._scored(part, min_expected, threads)
+        drawn = np.ascontiguousarray(times[self.units], dtype=np.float64)
+        scores = self._scores(drawn, min_expected, threads)
+        while scores:
+            rows = [tuple(map(np.concatenate, zip(*row, strict=True))) for row in scores.pop(0)]
+            yield stack_rows(rows, len(self.first))
 
-    def _scored(self, times: np.ndarray, min_expected: float, threads: int) -> Iterator[sparse.csr_matrix]:
-        total, square, detected, cross = self._columns(times, threads)
-        order, products = self._products(times, threads)
-        pairs = self.first[order], self.second[order]
+    def _scores(self, times: np.ndarray, min_expected: float, threads: int) -> list[list[list[tuple]]]:
+        """Return (positions, T) of the valid pairs by draw and cluster, in parts."""
+        n_draws, n_clusters, n_pairs = times.shape[1], self.contains.shape[0], len(self.first)
+        singles = self._singles(times).reshape(n_clusters, n_draws, 3 + self.n_bins, -1)
         powers, number = self._powers(times)
-        for draw in range(times.shape[1]):
-            scores = np.zeros((self.contains.shape[0], len(order)), dtype=np.float32)
-            for row in range(self.contains.shape[0]):
-                sums = total[:, row, draw], square[:, row, draw]
-                seen, n = np.ascontiguousarray(detected[:, row, draw]), float(number[draw, row])
+        small = np.uint16 if n_pairs <= 1 << 16 else np.int32  # scores of many draws are kept
+        none = np.zeros(0, small), np.zeros(0, np.float32)
+        scores: list[list[list[tuple]]] = [[[none] for _ in range(n_clusters)] for _ in range(n_draws)]
+        step = max(MOST_NUMBERS // max(n_clusters * n_draws, 1), 1)
+        for start in range(0, n_pairs, step):
+            first, second = self.first[start : start + step], self.second[start : start + step]
+            products = self._products(times, first, second, threads)
+            for row, draw in np.ndindex(n_clusters, n_draws):
+                n, (total, square, seen) = float(number[draw, row]), singles[row, draw, :3]
                 if self.pearson:
-                    terms = ScoreTerms.pearson(n, *sums, seen)
+                    terms = ScoreTerms.pearson(n, total, square, seen)
                 else:
-                    crossed = cross[:, :, row, draw]
-                    terms = ScoreTerms.of_parts(n, *sums, crossed, powers[draw, row], seen, self.h)
-                product = np.ascontiguousarray(products[:, row, draw])
-                kept, t = valid_pairs(product, terms, *pairs, min_expected)
-                scores[row, order[kept]] = t
-            yield sparse.csr_matrix(scores)
+                    cross = singles[row, draw, 3:]
+                    terms = ScoreTerms.of_parts(n, total, square, cross, powers[draw, row], seen, self.h)
+                product = products[row, :, draw].reshape(-1)[: len(first)]
+                kept, t = valid_pairs(product, terms, first, second, min_expected)
+                scores[draw][row].append(((start + kept).astype(small), t))
+        return scores
 
-    def _read(self, times: np.ndarray) -> tuple[Any, ...]:
-        """Return what both sums read of the counts, and the clusters of each set of cells."""
-        columns, owners = self.columns, sparse.csr_matrix(self.contains.T)
-        owners.sort_indices()
-        return (
-            self.cuts,
-            columns.indices.astype(np.int32, copy=False),
-            columns.data,
-            np.ascontiguousarray(self.h.T),
-            self.group,
-        ), (
-            self.unit,
-            times,
-            self.atom,
-            owners.indptr.astype(np.int64),
-            owners.indices.astype(np.int32),
-        )
+    def _tiles(self) -> Iterator[Tile]:
+        """Yield the tiles of all drawn cells."""
+        from panscape.stats.drawn_sums import DEPTH, LANES, spread_cells
 
-    def _columns(self, times: np.ndarray, threads: int) -> tuple[np.ndarray, ...]:
-        """Return sums of values, of their squares, of detections and by bin, by gene, cluster and draw."""
-        from panscape.stats.drawn_sums import add_drawn_columns
+        lanes, factor = self.lanes, np.ascontiguousarray(self.h.T)
+        values = np.empty((self.h.shape[1], DEPTH, LANES), dtype=np.float32)
+        for at, atom in enumerate(lanes.atom.tolist()):
+            inside, cells = (slice(edges[at], edges[at + 1]) for edges in (lanes.tiles, lanes.cells))
+            place = lanes.layer[cells], lanes.lane[cells] - inside.start
+            given = self.heads, self.genes, self.values, factor, self.inside[cells], self.group[cells]
+            depth = int(place[0].max()) + 1
+            spread_cells(*given, *place, depth, values)
+            yield Tile(atom, values, depth, lanes.unit[inside], place, cells)
 
-        values, drawn = self._read(times)
-        shape = self.columns.shape[1], self.contains.shape[0], times.shape[1]
-        sums = tuple(np.zeros(shape) for _ in range(3))
-        cross = np.zeros((0 if self.pearson else len(self.h), *shape))
+    def _by_cluster(
+        self, times: np.ndarray, shape: tuple[int, ...], add: Callable[[Tile, np.ndarray, np.ndarray], None]
+    ) -> np.ndarray:
+        """Return sums over the cells of each cluster, (n_clusters, *shape).
 
-        def add(part: int) -> None:
-            add_drawn_columns(*values, self.size, *drawn, *sums, cross, part, threads)
+        Parameters
+        ----------
+        times
+            (n_drawn, n_draws).
+        shape
+            Of the sums.
+        add
+            Adds those of a tile, given the (n_lanes, n_draws) weights of its lanes, to an array.
+        """
+        total, part = np.zeros((self.contains.shape[0], *shape)), np.zeros(shape)
+        owners, atom = sparse.csc_matrix(self.contains), -1
+
+        def finish() -> None:
+            for cluster in owners.indices[owners.indptr[atom] : owners.indptr[atom + 1]]:
+                total[cluster] += part
+
+        for tile in self._tiles():
+            if tile.atom != atom:
+                if atom >= 0:
+                    finish()
+                atom = tile.atom
+                part[:] = 0.0
+            add(tile, times[tile.units], part)
+        if atom >= 0:
+            finish()
+        return total
+
+    def _singles(self, times: np.ndarray) -> np.ndarray:
+        """Return sums of values, their squares, detections and by bin, by cluster, draw, kind and gene."""
+        from panscape.stats.drawn_sums import DEPTH, LANES, lane_sums
+
+        alone = np.empty((3 + self.n_bins, self.h.shape[1], LANES))
+        size, bins = np.zeros((DEPTH, LANES)), np.zeros((DEPTH, LANES), dtype=np.int64)
+
+        def add(tile: Tile, weight: np.ndarray, part: np.ndarray) -> None:
+            size[tile.place], bins[tile.place] = self.size[tile.cells], self.group[tile.cells]
+            lane_sums(tile.values, tile.depth, size, bins, alone)
+            part += weight.T @ alone.reshape(-1, LANES)[:, : len(weight)].T
+
+        return self._by_cluster(times, (times.shape[1], len(alone) * self.h.shape[1]), add)
+
+    def _products(
+        self, times: np.ndarray, first: np.ndarray, second: np.ndarray, threads: int
+    ) -> np.ndarray:
+        """Return sums of products by cluster, :data:`PAIRS` pairs, draw and pair of these."""
+        from scipy.linalg.blas import dgemm
+
+        from panscape.stats.drawn_sums import LANES, lane_products
 
         with ThreadPoolExecutor(threads) as pool:
-            list(pool.map(add, range(threads)))
-        return *sums, cross
 
-    def _products(self, times: np.ndarray, threads: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return an order of the pairs, and the sums of products by pair in it, cluster and draw."""
-        from panscape.stats.drawn_sums import add_drawn_products
+            def add(tile: Tile, weight: np.ndarray, part: np.ndarray) -> None:
+                def some(at: int) -> None:
+                    pairs = slice(at * PAIRS, (at + 1) * PAIRS)
+                    sums = np.zeros((PAIRS, LANES), dtype=np.float32)
+                    lane_products(tile.values, tile.depth, first[pairs], second[pairs], sums)
+                    alone = sums[:, : len(weight)].astype(np.float64)
+                    # the transposes are views in Fortran order, so that the sums are added in place
+                    dgemm(1.0, alone.T, weight.T, 1.0, part[at].T, trans_a=1, trans_b=1, overwrite_c=1)
 
-        number = np.diff(self.columns.indptr)
-        swap = number[self.first] < number[self.second]
-        common, rare = np.where(swap, self.second, self.first), np.where(swap, self.first, self.second)
-        order = np.argsort(common, kind="stable")
-        total = np.zeros((len(order), self.contains.shape[0], times.shape[1]))
-        values, drawn = self._read(times)
-        given = (*values, *drawn, common[order], rare[order], total)
-        with ThreadPoolExecutor(threads) as pool:
-            list(pool.map(lambda part: add_drawn_products(*given, part, threads), range(threads)))
-        return order, total
+                list((map if threads == 1 else pool.map)(some, range(len(part))))
+
+            shape = -(-len(first) // PAIRS), times.shape[1], PAIRS
+            return self._by_cluster(times, shape, add)
 
     def _powers(self, times: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return sums of powers of the size, (n_draws, n_clusters, n_bins, 4), and the numbers of cells."""
@@ -240,15 +291,3 @@ def _runs(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return the values of runs of equal ones, where they begin, and their lengths."""
     first = np.flatnonzero(np.diff(values, prepend=-1))
     return values[first], first, np.diff(np.append(first, len(values)))
-
-
-def _reordered(columns: sparse.csc_matrix, order: np.ndarray) -> sparse.csc_matrix:
-    """Return a CSC matrix with its rows in another order, in its own memory."""
-    place = np.empty(len(order), dtype=columns.indices.dtype)
-    place[order] = np.arange(len(order), dtype=place.dtype)
-    for start in range(0, columns.nnz, 1 << 22):
-        part = slice(start, start + (1 << 22))
-        columns.indices[part] = place[columns.indices[part]]
-    columns.has_sorted_indices = False
-    columns.sort_indices()
-    return columns

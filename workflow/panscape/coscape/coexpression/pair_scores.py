@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
@@ -110,7 +110,7 @@ class PairScorer:
                 )
                 for row, terms in enumerate(self._terms(sums, powers, number))
             ]
-            parts.append(_stack(rows, products.shape[1]))
+            parts.append(stack_rows(rows, products.shape[1]))
         if not parts:
             return sparse.csr_matrix((self.contains.shape[0], 0), dtype=np.float32)
         return parts[0] if len(parts) == 1 else sparse.hstack(parts, format="csr")
@@ -285,7 +285,8 @@ def score_pairs(
     return scorer.score(min_expected=min_expected, multiplicity=multiplicity, threads=threads)
 
 
-def _stack(rows: list[tuple[np.ndarray, np.ndarray]], width: int) -> sparse.csr_matrix:
+def stack_rows(rows: Sequence[tuple[np.ndarray, np.ndarray]], width: int) -> sparse.csr_matrix:
+    """Return the CSR matrix, of `width` columns, whose rows have the given (columns, float32 values)."""
     indptr = np.concatenate([[0], np.cumsum([len(columns) for columns, _ in rows])])
     columns = np.concatenate([np.zeros(0, dtype=np.int32), *(columns for columns, _ in rows)])
     data = np.concatenate([np.zeros(0, dtype=np.float32), *(data for _, data in rows)])

@@ -18,6 +18,8 @@ from panscape.graph.measured import Measured
 from panscape.log import Progress, logger
 from panscape.stats.threads import single_threaded
 
+MOST_SCORES = 3 << 26  # scores of all studies in memory at a time (1.2 GB at most): sums are made once for them
+
 
 @single_threaded()
 def drawn_pseudotimes(
@@ -71,19 +73,17 @@ def drawn_pseudotimes(
     enough = clusters["n_used_pairs"].to_numpy()[rows] >= settings.min_pairs
     mask = None if measured.all() else Measured(group[rows], measured)
     progress = Progress("draws", number)
-    at_once = min(study.scorer.n_at_once for study in studies)
-    for start in range(0, number, at_once):
-        drawn = [
-            list(  # one after the other: only one has its sums in memory
-                study.scores(
-                    study.draws.draw(
-                        start, min(start + at_once, number), seed, "landscape", "draws", study.name
-                    ),
-                    pairs,
-                    weight,
-                    min_expected=settings.min_expected,
-                    threads=threads,
-                )
+    fits = max(MOST_SCORES // max(len(group) * len(pairs), 1), 1)
+    passes = -(-number // min(fits, *(study.scorer.n_at_once for study in studies)))
+    for edges in np.array_split(np.arange(number), passes):
+        start, stop = int(edges[0]), int(edges[-1]) + 1
+        drawn = [  # sums are made with the first draw, one study after the other, and scores kept
+            study.scores(
+                study.draws.draw(start, stop, seed, "landscape", "draws", study.name),
+                pairs,
+                weight,
+                min_expected=settings.min_expected,
+                threads=threads,
             )
             for study in studies
         ]
