@@ -17,6 +17,7 @@ from panscape.pipeline.lines import attach as attach_lines
 from panscape.pipeline.provenance.closure import Code
 from panscape.pipeline.resources import needs as job_needs
 from panscape.preprocess.understood import as_text as understood_text
+from panscape.sivae.settings import useful_threads
 from snakemake.logging import logger as engine_logger
 
 # updated in place, because rules and Snakemake refer to this object
@@ -158,6 +159,12 @@ def job_of_line(wildcards):
     """Return the results folder of the job that trains a line."""
     job = _jobs_of_lines()[wildcards.line]
     return f"results/{wildcards.collection}/sivae/jobs/{job}"
+
+
+def lines_threads(wildcards):
+    """Return the threads of a job that trains lines: one if its cells are few, since a step reads at most them all."""
+    sizes = [_size(study) for study in studies_for("sivae")]
+    return useful_threads(sum(size.cells * size.genes for size in sizes), 2)
 
 
 def of_collection(pattern):

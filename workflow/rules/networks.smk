@@ -31,20 +31,9 @@ from panscape.config import figures
 from panscape.sivae.networks.run import kernel_names, phenotype_columns
 from panscape.sivae.networks.settings import rule_settings, usable_engines
 
-NETWORK_INPUTS = [
-    f"results/{{collection}}/sivae/{{line}}/{name}"
-    for name in (
-        "models.tsv",
-        "genes.tsv.gz",
-        "embedding.h5ad",
-        "graph.npz",
-        "graph_pca.npz",
-        "graph_pearson.npz",
-        "graph_corrected.npz",
-        "graph_proportionality.npz",
-        "neighbours.tsv.gz",
-    )
-]
+# the files of a line are placed together, so that one of them stands for all: Snakemake looks up the rule of every
+# input of every job at each start
+NETWORK_INPUTS = "results/{collection}/sivae/{line}/models.tsv"
 NETWORKS = config["networks"] | {"engines": usable_engines(config)}
 NETWORK_KERNELS = list(kernel_names(NETWORKS))
 NETWORK_PHENOTYPES = phenotype_columns(config)

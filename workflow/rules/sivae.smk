@@ -104,7 +104,7 @@ rule train_lines:
         "benchmarks/{collection}/sivae/{job}/train_lines.tsv"
     conda:
         "../../envs/torch.yaml"
-    threads: 2
+    threads: lines_threads
     resources:
         gpu=1,
         mem_mb=needs("train_lines", "mem_mb", use="sivae"),

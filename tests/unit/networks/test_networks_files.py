@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from panscape.data import files
+from panscape.data import digests, files
 from panscape.errors import UserError
 from panscape.plot.networks import draw_networks
 from panscape.sivae.networks.edge_tests import edge_tables
@@ -219,6 +219,17 @@ def test_files_that_do_not_belong_together(tmp_path):
     table = read_lines(tmp_path / "lines.tsv")
     with pytest.raises(UserError, match="no line has a model"):
         read_collection(table.assign(status="too few cells"), tmp_path)
+
+
+def test_every_file_of_a_line_is_compared_with_its_record(tmp_path):
+    made_lines.write(tmp_path)
+    path = tmp_path / "line02" / "graph_pearson.npz"
+    digests.write(path, digests.Digest.of(path, "train_lines"))
+    lines = read_lines(tmp_path / "lines.tsv")
+    read_collection(lines, tmp_path)  # not the file that jobs name as their input
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(UserError, match=r"line02/graph_pearson\.npz"):
+        read_collection(lines, tmp_path)
 
 
 def test_gene_sets_without_overlap_are_reported(collection, genes, tmp_path):

@@ -115,3 +115,23 @@ def test_cells_are_compared_as_scipy_does(n_chosen, ties):
     chosen = np.arange(400) < n_chosen
     truth = stats.mannwhitneyu(values[chosen], values[~chosen]).pvalue
     np.testing.assert_allclose(tied_rank_sum(values, chosen), truth, rtol=1e-10)
+
+
+@pytest.mark.parametrize("n", [6, 7, 8, 11])  # all orders of up to seven units, a sample of more
+@pytest.mark.parametrize("ties", [False, True])
+def test_units_are_compared_as_scipy_does(n, ties):
+    random = np.random.default_rng(n)
+    means, fractions = random.normal(size=(2, n))
+    if ties:
+        means, fractions = np.round(means), np.round(fractions)
+    a, b = stats.rankdata(means), stats.rankdata(fractions)
+    expected = stats.permutation_test(
+        (a - a.mean(),),
+        lambda x, axis: np.round((x * (b - b.mean())).sum(axis=axis) / (n * a.std() * b.std()), 9),
+        permutation_type="pairings",
+        vectorized=True,
+        n_resamples=kept_module.PERMUTATIONS,
+        rng=np.random.default_rng(0),
+    )
+    rho, pvalue = kept_module._over_units(means, fractions)
+    assert (rho, pvalue) == (expected.statistic, expected.pvalue)

@@ -53,6 +53,16 @@ def test_a_model_in_a_stack_is_the_model_alone(changes):
         np.testing.assert_allclose(result.error["heldout"], alone.error["heldout"], atol=1e-5)
 
 
+def test_small_steps_use_one_thread_whatever_the_job_has(monkeypatch):
+    used = []
+    monkeypatch.setattr("panscape.training.device.prepare", used.append)
+    trained([made_bin(cells=60), made_bin(line="b", cells=20)], quick(), threads=2)
+    # what a step reads: at most a batch of 32 cells of each line, of 30 genes
+    monkeypatch.setattr("panscape.sivae.settings._THREADED", (32 + 20) * 30)
+    trained([made_bin(cells=60), made_bin(line="b", cells=20)], quick(), threads=2)
+    assert used == [1, 2]
+
+
 def test_equal_seeds_give_equal_weights_and_another_does_not():
     digests = []
     for seed in (0, 0, 1):

@@ -23,7 +23,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from scipy import sparse
 
 from panscape.data import digests
 from panscape.data.inert import inert_table, restored_table
@@ -32,6 +31,7 @@ from panscape.errors import DENIED, DISK, UserError, fail, system_number
 if TYPE_CHECKING:
     import h5py
     from anndata import AnnData
+    from scipy import sparse
 
 SPOOL = ".spool"  # ends the name of a file that a writer needs beside its scratch file
 # LZF would be faster, but never clears its table: the bytes written would hang on what was in memory before
@@ -192,6 +192,8 @@ def write_csr(matrix: sparse.csr_matrix, path: str | Path, *, quick: bool = Fals
     quick
         Compress in a third of the time, and less where values repeat; for millions of unlike numbers.
     """
+    from scipy import sparse
+
     matrix = sparse.csr_matrix(matrix)
     with atomic(path) as scratch:
         if not quick:
@@ -206,6 +208,8 @@ def write_csr(matrix: sparse.csr_matrix, path: str | Path, *, quick: bool = Fals
 
 def read_csr(path: str | Path) -> sparse.csr_matrix:
     """Read a sparse matrix written by :func:`write_csr` (never unpickles)."""
+    from scipy import sparse
+
     with reading(path):
         return sparse.csr_matrix(sparse.load_npz(path))
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import permutations
 from typing import Any
 
 import numpy as np
@@ -149,19 +151,21 @@ def _number(values: np.ndarray, kept: np.ndarray, units: pd.Series | None) -> It
 
 
 def _over_units(means: np.ndarray, fractions: np.ndarray) -> tuple[float, float]:
-    """Return Spearman's rho and its p-value over permutations of the units (all, or a fixed sample)."""
-    from scipy.stats import permutation_test
+    """Return Spearman's rho and its p-value over permutations of the units (all, or a fixed sample).
 
+    As ``scipy.stats.permutation_test`` of pairings, whose import takes longer than most studies take to read.
+    """
     if len(np.unique(fractions)) < 2:
         return np.nan, 1.0
     a, b = (centred_ranks(x) for x in (means, fractions))
     scale = np.sqrt((a**2).sum() * (b**2).sum())
-    result = permutation_test(
-        (a,),
-        lambda x, axis: np.round((x * b).sum(axis=axis) / scale, 9),  # ties regardless of rounding
-        permutation_type="pairings",
-        vectorized=True,
-        n_resamples=PERMUTATIONS,
-        random_state=np.random.default_rng(0),
-    )
-    return float(result.statistic), float(result.pvalue)
+    every = math.factorial(len(a)) <= PERMUTATIONS
+    if every:
+        orders = np.array(list(permutations(range(len(a)))))
+    else:
+        orders = np.random.default_rng(0).permuted(np.tile(np.arange(len(a)), (PERMUTATIONS, 1)), axis=1)
+    # ties regardless of rounding
+    rho, null = (np.round((x * b).sum(axis=-1) / scale, 9) for x in (a, a[orders]))
+    extra = 0 if every else 1  # the order as it is, if it is not among them
+    tails = [(np.count_nonzero(side) + extra) / (len(orders) + extra) for side in (null <= rho, null >= rho)]
+    return float(rho), min(2 * min(tails), 1.0)

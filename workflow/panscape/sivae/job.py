@@ -20,7 +20,7 @@ from panscape.log import logger
 from panscape.settings import FromMapping, Renamed
 from panscape.sivae.baselines import Pca
 from panscape.sivae.bin_names import COPY
-from panscape.sivae.settings import SIVAE_KEYS, SIVAE_RENAMED, SivaeSettings
+from panscape.sivae.settings import SIVAE_KEYS, SIVAE_RENAMED, SivaeSettings, useful_threads
 from panscape.sivae.values import CellCounts, Expression, ValueSettings, prepare_bin
 
 RECORDS = 50  # approximate number of rows per loss term in the training tables
@@ -157,7 +157,7 @@ def train(
     seed
         Seed of the collection.
     threads, gpus
-        CPU threads and GPUs of the job.
+        CPU threads and GPUs of the job; small steps use one thread (:func:`useful_threads`).
     checkpoint
         Folder in which unfinished training is saved.
 
@@ -174,8 +174,9 @@ def train(
     from panscape.training.loop import Plan, fit
     from panscape.training.state import digest
 
-    prepare(threads)
     bins = [item.bin for item in expressions]
+    cells, genes = zip(*(bin_.inputs.shape for bin_ in bins), strict=True)
+    prepare(useful_threads(sum(min(n, settings.batch_size) for n in cells) * genes[0], threads))
     task = SivaeTask(bins, settings, seed, choose_device(gpus))
     plan = Plan(task.steps, settings.validate_every, record_every=max(task.steps // RECORDS, 1))
     saved = None

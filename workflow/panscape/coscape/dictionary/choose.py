@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 from scipy import sparse
-from scipy.optimize import linear_sum_assignment
 
 from panscape.coscape.dictionary.grow import grown_fit
 from panscape.coscape.dictionary.learn import Fit, as_columns, learn_entries
@@ -142,6 +141,8 @@ def match_entries(entries: np.ndarray, other: np.ndarray) -> tuple[np.ndarray, n
     partner : (K,) row of `other`, -1 where there is none (L < K).
     cosine : (K,) cosine with the partner, 0 where there is none.
     """
+    from scipy.optimize import linear_sum_assignment  # most jobs with a dictionary match no entries
+
     lengths = [np.linalg.norm(rows, axis=1) for rows in (entries, other)]
     cosine = entries @ other.T
     cosine /= np.maximum(np.outer(*lengths), np.finfo(float).tiny)

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
+from panscape.data import digests
 from panscape.data.elements import read_frame
 from panscape.data.files import open_h5, read_csr, read_tsv
 from panscape.errors import fail
@@ -26,6 +27,8 @@ GRAPHS = {
     "corrected": "graph_corrected.npz",
     "proportionality": "graph_proportionality.npz",
 }
+READ = ("models.tsv", "genes.tsv.gz", "embedding.h5ad", "neighbours.tsv.gz", *GRAPHS.values())
+"""Files of a line that are read here."""
 OK = "ok"
 
 
@@ -176,12 +179,13 @@ def read_collection(lines: pd.DataFrame, folder: str | Path) -> Collection:
     Raises
     ------
     UserError
-        If lines have different genes.
+        If lines have different genes, or files are not as they were written: jobs name one file of a line.
     """
     table = trained(lines)
     files = tuple(LineFiles(name, Path(folder) / name) for name in table["line"])
     if not files:
         raise fail("sivae/lines.tsv", "no line has a model", "see the column status", few=True)
+    digests.check(*(file.folder / name for file in files for name in READ))
     genes = files[0].genes()
     for file in files[1:]:
         if file.genes() != genes:
