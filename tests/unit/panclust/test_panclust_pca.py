@@ -89,7 +89,7 @@ def test_variance_of_rounding_is_no_scale():
 def test_cells_are_read_again_where_they_do_not_fit(study, monkeypatch):
     _, genes, file = study
     kept = scores(file, genes, "l2", 4)
-    monkeypatch.setattr(source_module, "CACHED_VALUES", 100)
+    monkeypatch.setattr(source_module, "CACHED_BYTES", 1000)
     assert np.array_equal(scores(file, genes, "l2", 4), kept)
 
 

@@ -11,10 +11,10 @@ from scipy import sparse
 
 from panscape.stats.decomposition import signs, symmetric_eigen
 from panscape.stats.gram import Plan, moments
+from panscape.stats.krylov import leading_covariance
 from panscape.stats.singular import leading_singular, singular
 
-COVARIANCE_GENES = 3000  # up to here the genes x genes covariance is decomposed exactly
-OVERSAMPLING, ITERATIONS = 20, 6
+COVARIANCE_GENES = 500  # up to here the genes x genes covariance is decomposed exactly
 CONSTANT = 1e-12  # a variance below this share of the mean square is rounding
 
 
@@ -142,9 +142,9 @@ def blockwise_scores(
 ) -> np.ndarray:
     """Compute principal component scores of a matrix that is read in blocks of rows.
 
-    Up to 3000 genes the covariance is summed over blocks in float64 and decomposed exactly; beyond, the
-    leading subspace is computed by subspace iteration on the covariance, one pass over the blocks each; the
-    result is the only array of size cells x components.
+    Up to 500 genes the covariance is summed over blocks in float64 and decomposed exactly; beyond, its
+    leading eigenvectors are computed by :func:`panscape.stats.krylov.leading_covariance`, in a few passes
+    over the blocks. The result is the only array of size cells x components.
 
     Parameters
     ----------
@@ -153,7 +153,7 @@ def blockwise_scores(
     n_components
         Number of components, at most min(cells - 1, genes).
     rng
-        Random generator, for the start of the subspace iteration.
+        Random generator, for the start of the iterations.
     standardise
         Divide each gene by its standard deviation over the cells. The values stay sparse: the scales enter
         the products. Genes that do not vary keep a scale of 1.
@@ -182,7 +182,7 @@ def _scores(
         loadings, mean, scale = _exact(values, plan, k, standardise)
     else:
         scale = _spread(values) if standardise else np.ones(n_genes)
-        loadings, mean = _subspace(values, k, rng, scale)
+        loadings, mean = leading_covariance(values, k, rng, scale, threads)
     loadings = loadings * signs(loadings) / scale[:, None]
     scores = np.empty((n_cells, k), dtype=np.float32)
     shift = mean @ loadings
@@ -225,32 +225,6 @@ def _spread(values: Blocks) -> np.ndarray:
         total += np.bincount(block.indices, block.data, n_genes)
         squares += np.bincount(block.indices, np.square(block.data, dtype=np.float64), n_genes)
     return _scale((squares - total**2 / n_cells) / (n_cells - 1), squares / n_cells)
-
-
-def _subspace(
-    values: Blocks, k: int, rng: np.random.Generator, scale: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return (loadings of the scaled genes, gene means) by subspace iteration and a Rayleigh-Ritz step."""
-    n_cells, n_genes = values.shape
-    width = min(k + OVERSAMPLING, n_genes)
-    basis = np.linalg.qr(rng.standard_normal((n_genes, width)))[0]
-    for _ in range(ITERATIONS - 1):
-        basis = np.linalg.qr(_covariance_times(values, basis, scale)[0])[0]
-    image, total = _covariance_times(values, basis, scale)
-    ritz = basis.T @ image
-    return basis @ symmetric_eigen((ritz + ritz.T) / 2, k)[1], total / n_cells
-
-
-def _covariance_times(values: Blocks, basis: np.ndarray, scale: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return (scatter matrix of the scaled genes times the basis, sums of the unscaled genes)."""
-    n_cells, n_genes = values.shape
-    basis = basis / scale[:, None]
-    image, total = np.zeros_like(basis), np.zeros(n_genes)
-    for _, block in values:
-        image += block.T @ (block @ basis)
-        total += np.bincount(block.indices, block.data, n_genes)
-    image -= np.multiply.outer(total, (total / n_cells) @ basis)
-    return image / scale[:, None], total
 
 
 def plane(values: np.ndarray) -> np.ndarray:

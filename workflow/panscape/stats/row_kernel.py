@@ -10,6 +10,7 @@ import numpy as np
 from panscape.stats.compiled import compiled
 
 SUB_VALUES = 100_000  # values per pass, to fit the second-level cache of a core
+SMALL = 32  # counts below are scaled once per row
 
 
 @compiled(nogil=True)
@@ -130,3 +131,65 @@ def add_squares(indices, data, squares):
     for q in range(len(data)):
         value = np.float64(data[q])
         squares[indices[q]] += value * value
+
+
+@compiled(nogil=True)
+def times_transposed(indptr, indices, data, vectors, image):
+    """Add the transpose of sparse rows times their product with some vectors, in single precision.
+
+    Both products of a row are made while its part of the first one is at hand. Sums are in the order of the
+    rows, without fused operations: they are the same on every processor.
+
+    Parameters
+    ----------
+    indptr, indices, data
+        CSR, float32.
+    vectors
+        (n_columns, k) float32.
+    image
+        (n_columns, k) float32, added to.
+    """
+    k = vectors.shape[1]
+    product = np.empty(k, np.float32)
+    for row in range(len(indptr) - 1):
+        product[:] = 0
+        for q in range(indptr[row], indptr[row + 1]):
+            value, line = data[q], vectors[indices[q]]
+            for at in range(k):
+                product[at] += value * line[at]
+        for q in range(indptr[row], indptr[row + 1]):
+            value, line = data[q], image[indices[q]]
+            for at in range(k):
+                line[at] += value * product[at]
+
+
+@compiled(nogil=True)
+def scale_counts(indptr, counts, scale, logarithm, values):
+    """Scale the counts of every row, and take log(1 + x) if asked for.
+
+    Most counts of a row are a few small numbers, whose logarithms are taken once.
+
+    Parameters
+    ----------
+    indptr, counts
+        Rows of counts, of any type.
+    scale
+        float64 (n_rows,): factors.
+    logarithm
+        Whether to take the logarithm.
+    values
+        float32, to write to.
+    """
+    table, known = np.empty(SMALL, np.float32), np.empty(SMALL, np.bool_)
+    for row in range(len(indptr) - 1):
+        known[:] = False
+        for q in range(indptr[row], indptr[row + 1]):
+            count = np.float64(counts[q])
+            small = int(min(count, SMALL - 1.0))
+            if small == count and known[small]:
+                values[q] = table[small]
+                continue
+            value = scale[row] * count
+            values[q] = np.log1p(value) if logarithm else value
+            if small == count:
+                table[small], known[small] = values[q], True

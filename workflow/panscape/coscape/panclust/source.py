@@ -3,16 +3,60 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import chain
 
 import numpy as np
 from scipy import sparse
 
-from panscape.coscape.columns import BLOCK_VALUES, places_of, take
+from panscape.coscape.columns import BLOCK_VALUES, places_of, sorted_rows, take
 from panscape.data.counts import Counts, smaller
 
-CACHED_VALUES = 60_000_000  # maximum number of values kept between passes (0.5 GB)
+CACHED_BYTES = 1_000_000_000  # of counts kept between passes: 330 million values of 3 bytes
 BLOCK_CELLS = 4096
+
+
+@dataclass(frozen=True)
+class PackedCounts:
+    """Counts of some cells in the fewest bytes, and what scales them.
+
+    Attributes
+    ----------
+    indptr, columns, counts
+        CSR; the smallest types of integers that hold the columns and the counts, float32 for fractions.
+    scale
+        (n,) float64 that each cell's counts are multiplied by.
+    """
+
+    indptr: np.ndarray
+    columns: np.ndarray
+    counts: np.ndarray
+    scale: np.ndarray
+
+    @classmethod
+    def of(cls, block: sparse.csr_matrix, scale: np.ndarray) -> PackedCounts:
+        """Pack the counts of a CSR block."""
+        largest = block.data.max(initial=0)
+        packed = block.data.astype(
+            np.uint8 if largest < 1 << 8 else np.uint16 if largest < 1 << 16 else np.float32
+        )
+        if not np.array_equal(packed, block.data):
+            packed = block.data
+        columns = block.indices.astype(np.uint16 if block.shape[1] <= 1 << 16 else np.int32)
+        return cls(block.indptr, columns, packed, scale)
+
+    def values(self, n_genes: int, logarithm: bool) -> sparse.csr_matrix:
+        """Return the scaled counts, or log(1 + scaled counts), as CSR float32."""
+        from panscape.stats.row_kernel import scale_counts
+
+        data = np.empty(len(self.counts), dtype=np.float32)
+        scale_counts(self.indptr, self.counts, self.scale, logarithm, data)
+        return sorted_rows(data, self.columns.astype(np.int32), self.indptr, n_genes)
+
+    @property
+    def nbytes(self) -> int:
+        """Return the memory of the arrays."""
+        return self.indptr.nbytes + self.columns.nbytes + self.counts.nbytes + self.scale.nbytes
 
 
 class CellValues:
@@ -40,7 +84,7 @@ class CellValues:
         self._totals = counts.obs["n_counts"].to_numpy(dtype=np.float64)
         self._target = float(np.median(self._totals)) if len(self._totals) else 1.0
         self._begun: Iterator[tuple[slice, sparse.csr_matrix]] | None = None
-        self._kept: list[tuple[slice, sparse.csr_matrix]] | None = None
+        self._kept: list[tuple[slice, PackedCounts]] | None = None
 
     def detection(self) -> np.ndarray:
         """Return the fraction of the first cells in which each gene is detected; call it before iterating."""
@@ -59,32 +103,34 @@ class CellValues:
 
     def __iter__(self) -> Iterator[tuple[slice, sparse.csr_matrix]]:
         """Yield (cells, CSR float32) blocks of a few thousand cells in file order."""
-        if self._kept is not None:
-            yield from self._kept
-            return
-        kept: list[tuple[slice, sparse.csr_matrix]] | None = []
-        n_values = 0
-        for cells, part in self._scaled():
-            n_values += part.nnz
-            if n_values > CACHED_VALUES:
-                kept = None
-            if kept is not None:
-                kept.append((cells, part))
-            yield cells, part
-        self._kept = kept
+        for cells, packed in self._packed() if self._kept is None else self._kept:
+            yield cells, packed.values(self.shape[1], self.scaling != "l2")
 
-    def _scaled(self) -> Iterator[tuple[slice, sparse.csr_matrix]]:
+    def _packed(self) -> Iterator[tuple[slice, PackedCounts]]:
+        """Read the counts, and keep them if there is room."""
+        kept: list[tuple[slice, PackedCounts]] | None = []
+        n_bytes = 0
         blocks, self._begun = self._begun or self.counts.blocks(BLOCK_VALUES), None
         for cells, raw in smaller(blocks, BLOCK_CELLS):
             part = take(raw, self._place, self.shape[1])
-            part.data = self._scale(part.astype(np.float64), cells).data.astype(np.float32)
-            yield cells, part
+            packed = PackedCounts.of(part, self._scale(part, cells))
+            n_bytes += packed.nbytes
+            if n_bytes > CACHED_BYTES:
+                kept = None
+            if kept is not None:
+                kept.append((cells, packed))
+            yield cells, packed
+        self._kept = kept
 
-    def _scale(self, block: sparse.csr_matrix, cells: slice) -> sparse.csr_matrix:
+    def _scale(self, block: sparse.csr_matrix, cells: slice) -> np.ndarray:
+        """Return the factor of each cell's counts."""
+        if self.scaling == "log1p":
+            return np.ones(block.shape[0])
         if self.scaling == "l2":
-            norms = np.sqrt(np.asarray(block.multiply(block).sum(axis=1)).ravel())
-            block.data /= np.repeat(np.maximum(norms, 1e-300), np.diff(block.indptr))
-            return block
-        from panscape.data.normalise import normalise
-
-        return sparse.csr_matrix(normalise(block, self._totals[cells], self.scaling, self._target))
+            squares = np.square(block.data, dtype=np.float64)
+            rows = np.repeat(np.arange(block.shape[0]), np.diff(block.indptr))
+            return 1 / np.sqrt(np.maximum(np.bincount(rows, squares, block.shape[0]), 1e-300))
+        totals = self._totals[cells]
+        if (totals[np.diff(block.indptr) > 0] <= 0).any():
+            raise ValueError("a cell with counts has no total")
+        return np.divide(self._target, totals, out=np.zeros_like(totals), where=totals > 0)
