@@ -1,12 +1,15 @@
 """The three models on a GPU: equal to the CPU, step time, how busy it is, waits of the host, memory.
 
-Parts: `noise_is_equal` (random numbers of the device, bit for bit against the CPU), `parity` (small trainings
-on both devices; the largest difference of a loss term at the first and last record, by the largest term),
-then trainings of full size on the GPU: `sivae` (41 lines x 1000 cells x 2000 genes to the end), `coem` (3000
-cells, 20,000 peaks) and `unicoord` (57,000 cells x 2000 genes, 4 epochs), each with the time of a step after
-the first 20, `busy` (time of kernels by wall time, of one step), `waits` (operations of a step for which the
-host waits; wanted: 0), peak memory and, for siVAE, `tf32_ms` (a step with TF32 products). Parts that would
-begin after --limit seconds are left out and named. Without a GPU only --small runs, on the CPU.
+Parts: `noise_is_equal` (random numbers of the device, bit for bit against the CPU); `parity` (small trainings
+on both devices, with products in full precision and, as usual, in TF32; the largest difference of a loss term
+at the first and last record, by the largest term) and whether it is `within_tolerance`; `same_wherever` (COEM
+and UniCoord with their cells on the device and with batches sent ahead: equal to the bit); then trainings of
+full size on the GPU: `sivae` (41 lines x 1000 cells x 2000 genes to the end), `coem` (3000 cells, 20,000
+peaks) and `unicoord` (57,000 cells x 2000 genes, 4 epochs), each with the time of a step after the first 20,
+`busy` (time of kernels by wall time, of one step), `waits` (operations of a step for which the host waits;
+wanted: 0), peak memory, and the time of a step with products in full precision (`full_ms`) and with batches
+sent ahead (`ahead_ms`). Parts that would begin after --limit seconds are left out and named. Without a GPU
+only --small runs, on the CPU.
 
     python benchmarks/gpu.py            # at most 8 minutes on one card
     python benchmarks/gpu.py --small    # the same code on the CPU, about half a minute
@@ -19,7 +22,8 @@ import json
 import sys
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -34,15 +38,20 @@ from coem_training import drawn  # noqa: E402
 from sivae_speed import made_bin  # noqa: E402
 
 from panscape.coem import embed as coem  # noqa: E402
+from panscape.coem import task as coem_task  # noqa: E402
 from panscape.sivae.settings import SivaeSettings  # noqa: E402
 from panscape.sivae.task import SivaeTask  # noqa: E402
 from panscape.training import loop  # noqa: E402
 from panscape.training.device import prepare  # noqa: E402
 from panscape.training.noise import Noise, key  # noqa: E402
+from panscape.unicoord import placed  # noqa: E402
 from panscape.unicoord import train as unicoord  # noqa: E402
 
 FIRST, WAITS, BUSY = 20, 12, 14  # steps: the first that is timed; watched for waits; profiled
-TOLERANCE = {"first": 1e-4, "last": 2e-2}  # of a loss term, relative; rounding grows along a training
+# of a loss term, relative; rounding grows along a training
+TOLERANCE = {"full": {"first": 1e-4, "last": 2e-2}, "tf32": {"first": 1e-3, "last": 2e-2}}
+CELLS = {"coem": coem_task, "unicoord": placed}  # what decides where the cells of a model are
+MORE = 60  # steps of the further trainings, with full precision or with batches sent ahead
 
 
 def synchronise(device: torch.device) -> None:
@@ -166,29 +175,62 @@ def noise_is_equal(device: torch.device) -> bool:
     )
 
 
-def parity(device: torch.device) -> dict[str, dict[str, float]]:
-    """Return the largest relative difference of a training term between CPU and device, first and last."""
-    result = {}
-    for name, run in MODELS.items():
-        histories = []
-        for where in (torch.device("cpu"), device):
-            watch = Watch(where, measure=False)
-            run(where, watch, SMALL[name])
-            histories.append({(row["step"], row["term"]): [] for row in watch.history})
-            for row in watch.history:
-                histories[-1][row["step"], row["term"]].append(row["value"])
-        steps = sorted({step for step, _ in histories[0]})
-        apart = {}
-        for place, step in (("first", steps[0]), ("last", steps[-1])):
-            pairs = [
-                (np.array(values), np.array(histories[1][where]))
-                for where, values in histories[0].items()
-                if where[0] == step
-            ]
-            scale = max(np.abs(values).max() for values, _ in pairs)
-            apart[place] = float(max(np.abs(a - b).max() for a, b in pairs) / scale)
-        result[name] = apart
+@contextmanager
+def full_precision() -> Iterator[None]:
+    """Keep steps of training from products in TF32 within the block."""
+    usual, loop.fast_products = loop.fast_products, lambda device: nullcontext()
+    try:
+        yield
+    finally:
+        loop.fast_products = usual
+
+
+@contextmanager
+def kept(name: str, where: str) -> Iterator[None]:
+    """Keep the cells of a model somewhere within the block."""
+    module = CELLS[name]
+    usual, module.placement = module.placement, lambda nbytes, device: where
+    try:
+        yield
+    finally:
+        module.placement = usual
+
+
+def history(name: str, device: torch.device) -> list[dict[str, Any]]:
+    """Return the loss terms of a small training."""
+    watch = Watch(device, measure=False)
+    MODELS[name](device, watch, SMALL[name])
+    return watch.history
+
+
+def apart(one: list[dict[str, Any]], other: list[dict[str, Any]]) -> dict[str, float]:
+    """Return the largest difference of a term, by the largest term, at the first and the last record."""
+    result, steps = {}, [row["step"] for row in one]
+    for place, step in (("first", min(steps)), ("last", max(steps))):
+        here = [at for at, row in enumerate(one) if row["step"] == step]
+        values, others = (np.array([rows[at]["value"] for at in here]) for rows in (one, other))
+        result[place] = float(np.abs(values - others).max() / np.abs(values).max())
     return result
+
+
+def parity(device: torch.device) -> dict[str, dict[str, dict[str, float]]]:
+    """Return by how much small trainings differ between CPU and device, by precision and model."""
+    on_cpu = {name: history(name, torch.device("cpu")) for name in MODELS}
+    with full_precision():
+        full = {name: apart(on_cpu[name], history(name, device)) for name in MODELS}
+    return {"full": full, "tf32": {name: apart(on_cpu[name], history(name, device)) for name in MODELS}}
+
+
+def same_wherever(device: torch.device) -> bool:
+    """Return whether trainings are the same with cells on the device and with batches sent ahead."""
+    for name in CELLS:
+        made = []
+        for where in ("device", "ahead"):
+            with kept(name, where):
+                made.append(history(name, device))
+        if made[0] != made[1]:
+            return False
+    return True
 
 
 def measured(name: str, device: torch.device, size: dict) -> dict[str, Any]:
@@ -200,13 +242,22 @@ def measured(name: str, device: torch.device, size: dict) -> dict[str, Any]:
     result = {**size, **watch.result, "seconds": time.perf_counter() - start}
     if device.type == "cuda":
         result["peak_gpu_mb"] = torch.cuda.max_memory_allocated(device) / 2**20
-    if name == "sivae" and device.type == "cuda":
-        torch.backends.cuda.matmul.allow_tf32 = True
-        fast = Watch(device, measure=False)
-        run_sivae(device, fast, size | {"steps": 60})
-        torch.backends.cuda.matmul.allow_tf32 = False
-        result["tf32_ms"] = fast.result["ms_per_step"]
+    # a step takes as long with fewer cells, which are drawn sooner
+    fewer = size | {"steps": min(size["steps"], MORE), "cells": min(size["cells"], 10_000)}
+    fewer |= {"epochs": 1} if "epochs" in size else {}
+    with full_precision():
+        result["full_ms"] = per_step(name, device, fewer)
+    if name in CELLS:
+        with kept(name, "ahead"):
+            result["ahead_ms"] = per_step(name, device, fewer)
     return result
+
+
+def per_step(name: str, device: torch.device, size: dict) -> float:
+    """Return the milliseconds of a step of a training."""
+    watch = Watch(device, measure=False)
+    MODELS[name](device, watch, size)
+    return watch.result["ms_per_step"]
 
 
 def main() -> None:
@@ -225,8 +276,12 @@ def main() -> None:
     result["noise_is_equal"] = noise_is_equal(device)
     result["parity"] = parity(device)
     result["within_tolerance"] = all(
-        apart[place] <= TOLERANCE[place] for apart in result["parity"].values() for place in TOLERANCE
+        found[place] <= limit
+        for precision, limits in TOLERANCE.items()
+        for found in result["parity"][precision].values()
+        for place, limit in limits.items()
     )
+    result["same_wherever"] = same_wherever(device)
     for model in MODELS:
         if time.perf_counter() - begun > given.limit:
             result["left_out"].append(model)

@@ -19,9 +19,16 @@ def test_one_command_measures_the_three_models_and_prints_one_line():
     )
     assert run.returncode == 0, run.stderr
     result = json.loads(run.stdout.splitlines()[-1])
-    assert result["noise_is_equal"] and result["within_tolerance"] and result["left_out"] == []
+    assert (
+        result["noise_is_equal"]
+        and result["same_wherever"]
+        and result["within_tolerance"]
+        and result["left_out"] == []
+    )
     for model in ("sivae", "coem", "unicoord"):
-        assert result["parity"][model] == {"first": 0, "last": 0}  # the CPU against itself
+        for precision in ("full", "tf32"):  # the CPU against itself
+            assert result["parity"][precision][model] == {"first": 0, "last": 0}
+        assert result[model]["full_ms"] > 0 and ("ahead_ms" in result[model]) == (model != "sivae")
         assert result[model]["steps"] == 30 and result[model]["ms_per_step"] > 0
 
 

@@ -22,6 +22,8 @@ from panscape.training.state import load_optimiser_state, optimiser_state, with_
 class Regression:
     """A small network with dropout, whose state is model and optimiser."""
 
+    device = torch.device("cpu")
+
     def __init__(self, seed=0, patience=0, kill_at=None):
         torch.manual_seed(seed)
         self.model = mlp([5, 8, 1], norm="batch", dropout=0.5, last_linear=True)

@@ -71,7 +71,7 @@ def split_rows(indptr, indices, data, rows, fraction, state):
             all_withheld += withheld
         total[0, i], total[1, i] = all_kept, all_withheld
         starts[0, i + 1], starts[1, i + 1] = size_kept, size_withheld
-    kept = (starts[0], of[0, :size_kept], column[0, :size_kept], value[0, :size_kept], total[0])
+    kept_part = (starts[0], of[0, :size_kept], column[0, :size_kept], value[0, :size_kept], total[0])
     withheld_part = (
         starts[1],
         of[1, :size_withheld],
@@ -79,4 +79,4 @@ def split_rows(indptr, indices, data, rows, fraction, state):
         value[1, :size_withheld],
         total[1],
     )
-    return kept, withheld_part
+    return kept_part, withheld_part

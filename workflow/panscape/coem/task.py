@@ -51,6 +51,7 @@ class CoemTask:
 
     def __init__(self, module: Module, cells: Cells, settings: CoemSettings, seed: int):
         self.module, self.cells, self.settings, self.seed = module, cells, settings, seed
+        self.device = cells.device
         where = placement(cells.nbytes, cells.device)
         self._training_cells = cells.on_device() if where == "device" else cells
         self._batches = source(self._batch, where, cells.device)

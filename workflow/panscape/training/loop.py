@@ -16,12 +16,15 @@ from torch import Tensor
 from panscape import seeds
 from panscape.log import Progress, logger
 from panscape.training.checkpoint import Checkpoint
+from panscape.training.device import fast_products
 
 TERMINATED = 143  # exit status of a process ended by SIGTERM
 
 
 class Task(Protocol):
-    """Interface of a model to be trained by :func:`fit`."""
+    """Interface of a model to be trained by :func:`fit`; `device` is where it is trained."""
+
+    device: torch.device
 
     def step(self, number: int) -> Mapping[str, Tensor]:
         """Perform optimisation step `number` (from 0) and return its loss terms, each a scalar or (M,)."""
@@ -111,7 +114,8 @@ def fit(
 
     with _sigterm() as terminated:
         while not finished:
-            terms = _seeded(task.step, seed, number)
+            with fast_products(task.device):
+                terms = _seeded(task.step, seed, number)
             number += 1
             if number % plan.record_every == 0 or number == plan.steps:
                 _record(history, number, "train", terms)
