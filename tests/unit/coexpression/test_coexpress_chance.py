@@ -39,13 +39,14 @@ def observed_edges(values, members, eta):
     return np.array(counts)
 
 
+@pytest.mark.parametrize("compiled", [False, True], ids=["numpy", "compiled"])
 @pytest.mark.parametrize("method", ["pearson", "spearman"])
-def test_chance_edges_match_independent_genes(method):
+def test_chance_edges_match_independent_genes(method, compiled):
     rng = np.random.default_rng(0)
     values = sparse.csr_matrix(np.log1p(rng.poisson(0.4, (600, 120)))).astype(float)
     members = clusters(600, rng, count=12, size=30)
     depth = np.asarray(values.sum(axis=1)).ravel()
-    result = chance_edges(values, members, eta=0.3, depth=depth, rng=rng, method=method)
+    result = chance_edges(values, members, eta=0.3, depth=depth, rng=rng, method=method, compiled=compiled)
     expected = observed_edges(values, members, 0.3)
     assert result[0] <= 2 and expected[0] <= 2  # 600 cells: chance does not reach .3
     np.testing.assert_allclose(result[1:].sum(), expected[1:].sum(), rtol=0.15)
@@ -69,14 +70,14 @@ def test_chance_edges_leave_planted_ones_out_and_scale_up():
     np.testing.assert_allclose(part[1:].sum(), whole[1:].sum(), rtol=0.25)
 
 
-def test_depth_strata_keep_what_depth_makes():
+@pytest.mark.parametrize("compiled", [False, True], ids=["numpy", "compiled"])
+def test_depth_strata_keep_what_depth_makes(compiled):
     rng = np.random.default_rng(0)
     depth = rng.lognormal(0, 1, 400)
     values = sparse.csr_matrix(np.log1p(rng.poisson(depth[:, None] * np.ones(60)))).astype(float)
     members = sparse.csr_matrix(np.ones((1, 400), np.int8))
-    plain, strata = (
-        chance_edges(values, members, eta=0.3, depth=depth, rng=rng, depth_strata=s)[0] for s in (1, 4)
-    )
+    options = {"eta": 0.3, "depth": depth, "rng": rng, "compiled": compiled}
+    plain, strata = (chance_edges(values, members, depth_strata=s, **options)[0] for s in (1, 4))
     assert plain < 5 and strata > 200
 
 

@@ -85,7 +85,7 @@ def test_a_unit_of_many_cells_takes_several_lanes(estimator):
     *_, scorer = prepared(estimator)
     unit = np.where(scorer.atom >= 0, scorer.atom, scorer.atom.max() + 1)
     drawn = DrawnScorer.of(scorer, unit)
-    lanes = drawn.lanes
+    lanes = drawn.tiles.lanes
     assert len(lanes.unit) > 2 * len(drawn.cells) and lanes.layer.max() == drawn_sums.DEPTH - 1
     times = np.random.default_rng(5).exponential(size=(unit.max() + 1, 2))
     for one, draw in zip(drawn.score(times, min_expected=10), times.T, strict=True):
@@ -115,7 +115,7 @@ def test_loops_as_python_give_the_sums_of_numpy():
     sums = np.empty((3, drawn_sums.LANES), dtype=np.float32)
     for depth in (1, 7, drawn_sums.DEPTH):
         tile[:, depth:] = 0
-        drawn_sums.lane_products.py_func(tile, depth, first, second, sums)
+        drawn_sums.lane_products.py_func(tile, depth, 32, first, second, sums)
         np.testing.assert_array_equal(sums, (tile[first] * tile[second]).sum(axis=1))
         tile = rng.poisson(1, shape).astype(np.float32)
     size, bins = rng.uniform(1, 2, shape[1:]), rng.integers(0, 2, shape[1:])

@@ -132,7 +132,7 @@ def test_threads_and_numbers_of_draws_change_nothing(monkeypatch):
     studies = [study for _, study in (made("one", 0), made("two", 1))]
     given = studies, PAIRS, np.ones(len(PAIRS)), clusters_of(studies), 0
     few = drawn_pseudotimes(*given, QUICK, 3)
-    monkeypatch.setattr("panscape.coscape.landscape.intervals.MOST_SCORES", 2 * 18 * len(PAIRS))
+    monkeypatch.setattr("panscape.coscape.landscape.intervals.DRAW_SCORES", 2 * 18 * len(PAIRS))
     more = LandscapeSettings.of({**vars(QUICK), "pseudotime_draws": 5})
     many = drawn_pseudotimes(*given, more, 3, threads=3)
     assert few.tobytes() == many[:3].tobytes()

@@ -41,16 +41,33 @@ def normalise(
     dtype = np.float64 if counts.dtype == np.float64 else np.float32
     values = counts.data.astype(dtype)  # copies
     if how == "depth-log1p":
-        totals = np.asarray(totals, dtype=np.float64)
-        if totals.shape != (counts.shape[0],):
-            raise ValueError(f"{totals.shape} totals for {counts.shape[0]} cells")
         filled = np.diff(counts.indptr)
-        if (totals[filled > 0] <= 0).any():
-            raise ValueError("a cell with counts has no total")
-        if target is None:
-            target = float(np.median(totals)) if len(totals) else 1.0
-        # empty cells have no values to scale
-        scale = np.divide(target, totals, out=np.zeros_like(totals), where=totals > 0)
-        values *= np.repeat(scale, filled).astype(dtype)
+        values *= np.repeat(depth_factors(filled, totals, target), filled).astype(dtype)
     np.log1p(values, out=values)
     return sparse.csr_matrix((values, counts.indices.copy(), counts.indptr.copy()), shape=counts.shape)
+
+
+def depth_factors(filled: np.ndarray, totals: np.ndarray, target: float | None = None) -> np.ndarray:
+    """Return the factor that scales each cell to the same total, float64 (n_cells,); 0 for empty cells.
+
+    Parameters
+    ----------
+    filled
+        int (n_cells,): number of counts of each cell.
+    totals, target
+        As in :func:`normalise`.
+
+    Raises
+    ------
+    ValueError
+        If there is not one total per cell, or none for a cell with counts.
+    """
+    totals = np.asarray(totals, dtype=np.float64)
+    if totals.shape != filled.shape:
+        raise ValueError(f"{totals.shape} totals for {len(filled)} cells")
+    if (totals[filled > 0] <= 0).any():
+        raise ValueError("a cell with counts has no total")
+    if target is None:
+        target = float(np.median(totals)) if len(totals) else 1.0
+    # empty cells have no values to scale
+    return np.divide(target, totals, out=np.zeros_like(totals), where=totals > 0)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from panscape.coscape.landscape.settings import DRAW_PAIRS, LandscapeSettings
+from panscape.coscape.landscape.settings import DRAW_PAIRS, DRAW_SCORES, LandscapeSettings
 from panscape.data.size import Size, total
 from panscape.pipeline import model_costs as models
 from panscape.pipeline.estimates import BASE_MB, PATIENCE, min_cells, panclusters, selected_genes
@@ -118,7 +118,8 @@ def _drawn(size: Size, config: dict[str, Any]) -> tuple[float, float]:
     genes, clusters = selected_genes(size, config), panclusters(size, config)
     pairs = min(config["landscape"]["top_pairs"], DRAW_PAIRS)
     values = min(size.values, 0.35 * size.cells * genes)
-    memory = 1200 + 24e-6 * values + 24e-6 * clusters * pairs + 1e-4 * clusters**2 + 6e-4 * size.cells
+    kept = min(draws * clusters * pairs, DRAW_SCORES)
+    memory = 1200 + 16e-6 * values + 6e-6 * kept + 1e-4 * clusters**2 + 6e-4 * size.cells
     both = pairs * values**2 / max(size.cells * genes**2, 1)  # cells that have both genes, over all pairs
     each = 0.1 + 3e-9 * values + 1.5e-8 * both + 6e-8 * clusters * pairs + 2.5e-10 * pairs * clusters**2
     return memory, 15 + PATIENCE * draws * each / 60

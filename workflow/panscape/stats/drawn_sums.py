@@ -15,6 +15,7 @@ import numpy as np
 from panscape.stats.compiled import compiled
 
 LANES = 32
+STEP = 8  # lanes that a processor takes at a time
 DEPTH = 16  # a sum of so few products needs no double precision
 
 
@@ -58,28 +59,30 @@ def eight_products(one, other, at, lane):
 
 
 @compiled(nogil=True)
-def lane_products(tile, depth, first, second, sums):
+def lane_products(tile, depth, width, first, second, sums):
     """Write the sum of products of each pair of genes over every lane to ``sums``, float32 (n_pairs, LANES).
 
     Parameters
     ----------
     tile
         Of :func:`spread_cells`.
-    depth
-        Number of its layers that have cells.
+    depth, width
+        Number of its layers that have cells, and of lanes; those up to the next multiple of :data:`STEP` are
+        written.
     first, second
         int64 (n_pairs,): genes of each pair; fastest if pairs of the same `first` follow each other.
     """
+    width = (width + STEP - 1) // STEP * STEP
     for pair in range(len(first)):
         one, other, out = tile[first[pair]], tile[second[pair]], sums[pair]
         if depth == 1:
-            for lane in range(LANES):
+            for lane in range(width):
                 out[lane] = one[0, lane] * other[0, lane]
         elif depth <= 8:
-            for lane in range(LANES):
+            for lane in range(width):
                 out[lane] = eight_products(one, other, 0, lane)
         else:
-            for lane in range(LANES):
+            for lane in range(width):
                 out[lane] = eight_products(one, other, 0, lane) + eight_products(one, other, 8, lane)
 
 

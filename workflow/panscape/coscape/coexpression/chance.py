@@ -12,6 +12,7 @@ from scipy import sparse
 from panscape.coscape.coexpression.corrected import permuted_edges
 from panscape.coscape.coexpression.correlation import shrink_correlations
 from panscape.coscape.coexpression.settings import CORRECTED, CoexpressionSettings
+from panscape.coscape.coexpression.shuffle import place_rows, shuffle_rows
 from panscape.coscape.coexpression.values import CHUNK_CELLS, Values
 from panscape.log import Progress, logger
 from panscape.stats.count_weights import Weights
@@ -90,6 +91,7 @@ def sampled_chance(
                 method=settings.estimator,
                 shrink=shrinker(settings),
                 work=np.inf,
+                compiled=values.large,
             )[0]
         )
     return pd.Series(chance, index=rows)
@@ -164,6 +166,7 @@ def chance_edges(
     depth_strata: int = DEPTH_STRATA,
     shrink=None,
     work: float = WORK,
+    compiled: bool = False,
 ) -> np.ndarray:
     """Count the edges of every cluster that pass the threshold when its cells are permuted.
 
@@ -192,6 +195,8 @@ def chance_edges(
         Function (r, n_cells) -> r applied before the threshold, or None.
     work
         Maximum multiplications per cluster, above which genes are sampled.
+    compiled
+        Use compiled loops, which takes less time for many cells; the permutations are other ones.
 
     Returns
     -------
@@ -209,8 +214,12 @@ def chance_edges(
             part = sparse.csr_matrix(part[:, used])
         if method == "spearman":
             part = tied_ranks(part)
-        dense = part.T.toarray(order="C").astype(np.float32, copy=False)
-        passing = _passing(_shuffle(dense, depth[cells], depth_strata, rng), eta, shrink)
+        if compiled:
+            dense = place_rows(part, depth[cells], depth_strata, rng)
+        else:
+            dense = part.T.toarray(order="C").astype(np.float32, copy=False)
+            dense = shuffle_rows(dense, depth[cells], depth_strata, rng)
+        passing = _passing(dense, eta, shrink)
         result[row] = passing * _scale(n_genes, len(used))
         if progress:
             progress.add()
@@ -247,7 +256,7 @@ def corrected_chance(
     n_genes = values.counts.shape[1]
     used = _sampled_genes(n_genes, len(cells), work, rng)
     dense = values.counts[cells][:, used].T.toarray(order="C")
-    counts = _shuffle(dense, values.totals[cells], depth_strata, rng).T
+    counts = shuffle_rows(dense, values.totals[cells], depth_strata, rng).T
     here = replace(weights.reordered(used), size=weights.size[cells], group=weights.group[cells])
     edges = permuted_edges(counts, values.totals[cells], here, settings)
     return edges * _scale(n_genes, len(used))
@@ -262,14 +271,6 @@ def _sampled_genes(n_genes: int, n_cells: int, work: float, rng: np.random.Gener
 def _scale(n_genes: int, n_used: int) -> float:
     """Return the ratio of the numbers of pairs of all genes and of those used."""
     return n_genes * (n_genes - 1) / max(n_used * (n_used - 1), 1)
-
-
-def _shuffle(dense: np.ndarray, depth: np.ndarray, strata: int, rng: np.random.Generator) -> np.ndarray:
-    """Permute every row (a gene's values, together in memory) independently within strata of depth."""
-    strata = int(np.clip(len(depth) // 10, 1, strata))
-    for cells in np.array_split(np.argsort(depth, kind="stable"), strata):
-        dense[:, cells] = rng.permuted(dense[:, cells], axis=1)
-    return dense
 
 
 def _passing(dense: np.ndarray, eta: float, shrink) -> int:

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 from scipy import sparse
 
-from panscape.coscape.coexpression.lanes import Lanes, Tile
+from panscape.coscape.coexpression.lanes import PAIRS, Lanes, Tile, Tiles
 from panscape.coscape.coexpression.pair_scores import PairScorer, stack_rows, valid_pairs
 from panscape.stats.score_terms import ScoreTerms
 
 MOST_NUMBERS = 1 << 25  # sums of products in memory at a time (256 MB), and single sums
-PAIRS = 1024  # at a time, whose sums over the lanes of a tile stay in the cache
 
 
 @dataclass(frozen=True)
@@ -27,10 +25,9 @@ class DrawnScorer:
 
     Attributes
     ----------
-    heads, genes, values
-        CSR (n_cells, n_used), values float32: counts (or normalised values) of the genes of the pairs.
-    inside
-        int64 (n_inside,): the cells in a cluster, ordered by set and unit.
+    tiles
+        The counts (or normalised values) of the genes of the pairs in the cells in a cluster, ordered by set
+        and unit.
     h, group, size
         Of the weights, see :class:`panscape.stats.count_weights.Weights`, of these cells.
     unit
@@ -50,10 +47,7 @@ class DrawnScorer:
         Whether T is Pearson's correlation.
     """
 
-    heads: np.ndarray
-    genes: np.ndarray
-    values: np.ndarray
-    inside: np.ndarray
+    tiles: Tiles
     h: np.ndarray
     group: np.ndarray
     size: np.ndarray
@@ -86,14 +80,20 @@ class DrawnScorer:
         order = np.lexsort((unit, np.where(atom >= 0, atom, atom.max(initial=0) + 1)))
         inside = order[: int((atom >= 0).sum())]
         units, first, cells = _runs(unit[inside])
-        return cls(
-            counts.indptr.astype(np.int64),
-            # numbers of two bytes, a quarter less memory
-            counts.indices.astype(np.uint16 if counts.shape[1] <= 1 << 16 else np.int32),
-            counts.data.astype(np.float32, copy=False),
+        small = np.uint16 if counts.shape[1] <= 1 << 16 else np.int32  # a quarter less memory
+        read = counts.indptr.astype(np.int64), counts.indices.astype(small)
+        group = weights.group.astype(np.int64)[inside]
+        tiles = Tiles(
+            (*read, counts.data.astype(np.float32, copy=False)),
+            np.ascontiguousarray(weights.h.T),
             inside,
+            group,
+            Lanes.of(cells, atom[inside][first]),
+        )
+        return cls(
+            tiles,
             weights.h,
-            weights.group.astype(np.int64)[inside],
+            group,
             weights.size[inside],
             np.repeat(np.arange(len(units)), cells),
             units,
@@ -113,11 +113,6 @@ class DrawnScorer:
         return sparse.csr_matrix(
             self.contains @ sparse.csr_matrix((np.ones(len(at)), (self.atom, at)), shape=shape)
         )
-
-    @cached_property
-    def lanes(self) -> Lanes:
-        """Return the places of the cells in tiles."""
-        return Lanes.of(self.cells, self.atom)
 
     @property
     def n_bins(self) -> int:
@@ -178,7 +173,8 @@ class DrawnScorer:
         step = max(MOST_NUMBERS // max(n_clusters * n_draws, 1), 1)
         for start in range(0, n_pairs, step):
             first, second = self.first[start : start + step], self.second[start : start + step]
-            products = self._products(times, first, second, threads)
+            shape = -(-len(first) // PAIRS), n_draws, PAIRS
+            products = self._by_cluster(shape, self.tiles.products(times, first, second, threads))
             for row, draw in np.ndindex(n_clusters, n_draws):
                 n, (total, square, seen) = float(number[draw, row]), singles[row, draw, :3]
                 if self.pearson:
@@ -191,50 +187,12 @@ class DrawnScorer:
                 scores[draw][row].append(((start + kept).astype(small), t))
         return scores
 
-    def _tiles(self) -> Iterator[Tile]:
-        """Yield the tiles of all drawn cells."""
-        from panscape.stats.drawn_sums import DEPTH, LANES, spread_cells
-
-        lanes, factor = self.lanes, np.ascontiguousarray(self.h.T)
-        values = np.empty((self.h.shape[1], DEPTH, LANES), dtype=np.float32)
-        for at, atom in enumerate(lanes.atom.tolist()):
-            inside, cells = (slice(edges[at], edges[at + 1]) for edges in (lanes.tiles, lanes.cells))
-            place = lanes.layer[cells], lanes.lane[cells] - inside.start
-            given = self.heads, self.genes, self.values, factor, self.inside[cells], self.group[cells]
-            depth = int(place[0].max()) + 1
-            spread_cells(*given, *place, depth, values)
-            yield Tile(atom, values, depth, lanes.unit[inside], place, cells)
-
-    def _by_cluster(
-        self, times: np.ndarray, shape: tuple[int, ...], add: Callable[[Tile, np.ndarray, np.ndarray], None]
-    ) -> np.ndarray:
-        """Return sums over the cells of each cluster, (n_clusters, *shape).
-
-        Parameters
-        ----------
-        times
-            (n_drawn, n_draws).
-        shape
-            Of the sums.
-        add
-            Adds those of a tile, given the (n_lanes, n_draws) weights of its lanes, to an array.
-        """
-        total, part = np.zeros((self.contains.shape[0], *shape)), np.zeros(shape)
-        owners, atom = sparse.csc_matrix(self.contains), -1
-
-        def finish() -> None:
+    def _by_cluster(self, shape: tuple[int, ...], sums: Iterator[tuple[int, np.ndarray]]) -> np.ndarray:
+        """Return the sums over each cluster, (n_clusters, *shape), from those over sets of cells."""
+        total, owners = np.zeros((self.contains.shape[0], *shape)), sparse.csc_matrix(self.contains)
+        for atom, part in sums:
             for cluster in owners.indices[owners.indptr[atom] : owners.indptr[atom + 1]]:
                 total[cluster] += part
-
-        for tile in self._tiles():
-            if tile.atom != atom:
-                if atom >= 0:
-                    finish()
-                atom = tile.atom
-                part[:] = 0.0
-            add(tile, times[tile.units], part)
-        if atom >= 0:
-            finish()
         return total
 
     def _singles(self, times: np.ndarray) -> np.ndarray:
@@ -249,31 +207,8 @@ class DrawnScorer:
             lane_sums(tile.values, tile.depth, size, bins, alone)
             part += weight.T @ alone.reshape(-1, LANES)[:, : len(weight)].T
 
-        return self._by_cluster(times, (times.shape[1], len(alone) * self.h.shape[1]), add)
-
-    def _products(
-        self, times: np.ndarray, first: np.ndarray, second: np.ndarray, threads: int
-    ) -> np.ndarray:
-        """Return sums of products by cluster, :data:`PAIRS` pairs, draw and pair of these."""
-        from scipy.linalg.blas import dgemm
-
-        from panscape.stats.drawn_sums import LANES, lane_products
-
-        with ThreadPoolExecutor(threads) as pool:
-
-            def add(tile: Tile, weight: np.ndarray, part: np.ndarray) -> None:
-                def some(at: int) -> None:
-                    pairs = slice(at * PAIRS, (at + 1) * PAIRS)
-                    sums = np.zeros((PAIRS, LANES), dtype=np.float32)
-                    lane_products(tile.values, tile.depth, first[pairs], second[pairs], sums)
-                    alone = sums[:, : len(weight)].astype(np.float64)
-                    # the transposes are views in Fortran order, so that the sums are added in place
-                    dgemm(1.0, alone.T, weight.T, 1.0, part[at].T, trans_a=1, trans_b=1, overwrite_c=1)
-
-                list((map if threads == 1 else pool.map)(some, range(len(part))))
-
-            shape = -(-len(first) // PAIRS), times.shape[1], PAIRS
-            return self._by_cluster(times, shape, add)
+        shape = times.shape[1], len(alone) * self.h.shape[1]
+        return self._by_cluster(shape, self.tiles.sums(times, shape, add))
 
     def _powers(self, times: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return sums of powers of the size, (n_draws, n_clusters, n_bins, 4), and the numbers of cells."""

@@ -12,6 +12,7 @@ from scipy import sparse
 from panscape.coscape.cells import read_counts
 from panscape.coscape.columns import load_columns, sorted_rows
 from panscape.data.counts import Counts
+from panscape.data.normalise import depth_factors, normalise
 
 CHUNK_CELLS = 4096
 LARGE = 2_000_000  # values of a study that are worth loading compiled loops
@@ -84,11 +85,20 @@ class Values:
 
     def normalised(self, cells: np.ndarray | slice, genes: np.ndarray | None = None) -> sparse.csr_matrix:
         """Return the normalised values of some cells, and of some genes, as CSR float64."""
-        from panscape.data.normalise import normalise
-
         block = self.counts[cells]
         block = (block if genes is None else block[:, genes]).astype(np.float64)
         return sparse.csr_matrix(normalise(block, self.totals[cells], self.how, self.target))
+
+    @property
+    def large(self) -> bool:
+        """Return whether there are so many values that compiled loops are worth loading."""
+        return self.counts.nnz >= LARGE
+
+    def factors(self) -> np.ndarray:
+        """Return what the counts of each cell are multiplied by before the logarithm, float64 (n_cells,)."""
+        if self.how == "log1p":
+            return np.ones(self.counts.shape[0])
+        return depth_factors(np.diff(self.counts.indptr), self.totals, self.target)
 
     def all_normalised(self, *, overwrite: bool = False) -> sparse.csr_matrix:
         """Return the normalised values of all cells as CSR float32, which shares the places with `counts`.
@@ -100,6 +110,11 @@ class Values:
         """
         counts = self.counts
         data = counts.data if overwrite else np.empty_like(counts.data)
+        if self.large:
+            from panscape.stats.value_kernel import log_counts
+
+            log_counts(counts.indptr, counts.data, self.factors(), data)
+            return sparse.csr_matrix((data, counts.indices, counts.indptr), shape=counts.shape)
         for start in range(0, counts.shape[0], CHUNK_CELLS):
             stop = min(start + CHUNK_CELLS, counts.shape[0])
             data[counts.indptr[start] : counts.indptr[stop]] = self.normalised(slice(start, stop)).data

@@ -12,13 +12,11 @@ from panscape.coscape.landscape.drawn_study import DrawnStudy
 from panscape.coscape.landscape.other_spaces import COEXPRESSION, embed_with_settings
 from panscape.coscape.landscape.placement import PLACEMENT, UNCERTAIN, UNCONNECTED
 from panscape.coscape.landscape.scores import Scores, stack_scores
-from panscape.coscape.landscape.settings import LandscapeSettings
+from panscape.coscape.landscape.settings import DRAW_SCORES, LandscapeSettings
 from panscape.coscape.landscape.units import CELL
 from panscape.graph.measured import Measured
 from panscape.log import Progress, logger
 from panscape.stats.threads import single_threaded
-
-MOST_SCORES = 3 << 26  # scores of all studies in memory at a time (1.2 GB at most): sums are made once for them
 
 
 @single_threaded()
@@ -73,7 +71,7 @@ def drawn_pseudotimes(
     enough = clusters["n_used_pairs"].to_numpy()[rows] >= settings.min_pairs
     mask = None if measured.all() else Measured(group[rows], measured)
     progress = Progress("draws", number)
-    fits = max(MOST_SCORES // max(len(group) * len(pairs), 1), 1)
+    fits = max(DRAW_SCORES // max(len(group) * len(pairs), 1), 1)
     passes = -(-number // min(fits, *(study.scorer.n_at_once for study in studies)))
     for edges in np.array_split(np.arange(number), passes):
         start, stop = int(edges[0]), int(edges[-1]) + 1
