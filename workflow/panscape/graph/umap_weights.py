@@ -125,7 +125,7 @@ def _bisected(excess: np.ndarray, target: float, steps: int, tolerance: float) -
 
 
 def _solved(excess: np.ndarray, target: float) -> np.ndarray:
-    """Return the widths by Newton's method on 1 / width, where the sum is convex: from 0 it rises to the root.
+    """Return the widths by Newton's method on 1 / width, in which the sum is convex.
 
     0 where as many neighbours as the target are at distance rho, so that every width has a larger sum; huge
     where too few neighbours are there.
