@@ -24,7 +24,8 @@ import numpy as np  # noqa: E402 (after the number of threads is set)
 from panscape.coem.metacells.evaluate import spread_within, weighted_purity  # noqa: E402
 from panscape.coem.metacells.group import group_cells, group_graph, group_kmeans  # noqa: E402
 from panscape.graph.kernels import affinities  # noqa: E402
-from panscape.graph.neighbors import partitioned_neighbors  # noqa: E402
+from panscape.graph.neighbors import RECALL  # noqa: E402
+from panscape.graph.partitioned import partitioned_neighbors  # noqa: E402
 
 
 def embedding(
@@ -58,7 +59,7 @@ def main() -> None:
     k = round(options.cells / 75)
     group_cells(z[:1000], 13)  # imports
     start = time.process_time()
-    found = partitioned_neighbors(z, 14, seed=options.seed)
+    found = partitioned_neighbors(z, 14, seed=options.seed, recall=RECALL)
     neighbours = time.process_time() - start
     graph = affinities(*found)
     del found

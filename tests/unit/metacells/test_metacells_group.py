@@ -18,7 +18,8 @@ from panscape.errors import UserError
 from panscape.graph import spectral
 from panscape.graph.kernels import affinities
 from panscape.graph.knn import nearest_points
-from panscape.graph.neighbors import neighbors, partitioned_neighbors
+from panscape.graph.neighbors import RECALL, neighbors
+from panscape.graph.partitioned import partitioned_neighbors
 from panscape.graph.spectral import allocate, cut, spectral_embedding
 
 
@@ -222,19 +223,19 @@ def test_baselines():
 
 def test_partitioned_neighbours_find_nearly_all_and_are_repeatable():
     z = np.random.default_rng(0).normal(size=(3000, 6)) + 5 * np.eye(6)[np.arange(3000) % 6]
-    indices, distances = partitioned_neighbors(z, 10, seed=1)
+    indices, distances = partitioned_neighbors(z, 10, seed=1, recall=RECALL)
     truth, exact = nearest_points(z, 10)
     hits = [len(np.intersect1d(a, b)) for a, b in zip(indices, truth, strict=True)]
     assert np.mean(hits) / 10 > 0.985
     assert (np.diff(distances, axis=1) >= 0).all() and (indices != np.arange(3000)[:, None]).all()
     same = (indices == truth).all(axis=1)
     np.testing.assert_allclose(distances[same], exact[same], rtol=1e-12)
-    np.testing.assert_array_equal(partitioned_neighbors(z, 10, seed=1)[0], indices)
+    np.testing.assert_array_equal(partitioned_neighbors(z, 10, seed=1, recall=RECALL)[0], indices)
 
 
 def test_partitioned_neighbours_of_few_or_identical_points():
     z = np.repeat(np.arange(4.0), 10)[:, None]
-    indices, distances = partitioned_neighbors(z, 15)
+    indices, distances = partitioned_neighbors(z, 15, recall=RECALL)
     assert [len(set(row)) for row in indices] == [15] * 40
     np.testing.assert_array_equal((distances == 0).sum(axis=1), 9)
 
@@ -243,7 +244,9 @@ def test_points_of_a_small_part_have_neighbours_of_other_parts():
     middle = 20.0 * np.arange(28)[:, None, None] * [1.0, 0]
     points = (middle + np.random.default_rng(0).normal(size=(28, 50, 2))).reshape(-1, 2)
     z = np.concatenate([points, [[900.0, 900], [901, 900], [900, 901]]])
-    np.testing.assert_array_equal(partitioned_neighbors(z, 10)[0][-3:], nearest_points(z, 10)[0][-3:])
+    np.testing.assert_array_equal(
+        partitioned_neighbors(z, 10, recall=RECALL)[0][-3:], nearest_points(z, 10)[0][-3:]
+    )
 
 
 def test_many_groups_are_found_in_two_steps():

@@ -15,7 +15,7 @@ from panscape.graph.communities import partition_levels, partitions, to_igraph
 from panscape.graph.louvain import MIN_GAIN, adjacency, louvain_levels, modularity
 from panscape.graph.louvain_kernel import move_nodes
 from panscape.graph.neighbors import neighbors
-from panscape.graph.umap_weights import NeighborGraph, neighbor_graph
+from panscape.graph.umap_weights import NeighborGraph, memberships, neighbor_graph
 
 
 def points(n=300, d=5, seed=0):
@@ -99,6 +99,17 @@ def test_weights_follow_their_definition():
         there, back = arcs.get((a, b), 0), arcs.get((b, a), 0)
         assert weight == pytest.approx(there + back - there * back, abs=1e-5)
     assert (graph.weights * 2**20 == np.round(graph.weights * 2**20)).all()
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_widths_by_newton_are_those_of_bisection(seed):
+    rng = np.random.default_rng(seed)
+    for k in (1, 2, 5, 15):
+        distance = np.sort(rng.choice([0, 1e-6, 1, 2, 2.5, 1e6, np.inf], (80, k)), axis=1)
+        distance[:40] = np.sort(rng.random((40, k)) * 10.0 ** rng.integers(-6, 6), axis=1)
+        newton = memberships(distance, tolerance=0.0)
+        assert np.allclose(newton, memberships(distance, tolerance=1e-13), atol=1e-9)
+        assert (newton[~np.isfinite(distance)] == 0).all()
 
 
 @pytest.mark.slow

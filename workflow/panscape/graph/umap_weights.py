@@ -13,7 +13,8 @@ from panscape.graph.knn import Neighbours
 DECIMALS = 7
 # edge lists: weights are integer multiples of this, so that their sums are exact in any order
 WEIGHT_STEPS = 2**20
-ROWS = 65536  # rows per batch of the bisection
+ROWS = 16384  # rows per batch
+NEWTON_STEPS = 60
 
 
 @dataclass(frozen=True)
@@ -91,16 +92,26 @@ def umap_widths(
     target
         log2 of the number of neighbours, including the row itself.
     steps, tolerance
-        The bisection stops after `steps` halvings, or once the sum is within `tolerance` of `target`.
+        The bisection stops after `steps` halvings, or once the sum is within `tolerance` of `target`. With a
+        tolerance of 0, Newton's method finds the solution to full precision.
     """
     finite = np.isfinite(distance)
     positive = np.where(finite & (distance > 0), distance, np.inf)
     rho = positive.min(axis=1, initial=np.inf)
     rho[~np.isfinite(rho)] = 0.0
     excess = np.where(finite, np.maximum(distance - rho[:, None], 0), np.inf)
-    low, high = np.zeros(len(distance)), np.full(len(distance), np.inf)
-    width = np.ones(len(distance))
-    live = finite.any(axis=1)
+    width = _bisected(excess, target, steps, tolerance) if tolerance else _solved(excess, target)
+    # the means include the row itself, at distance 0
+    number = finite.sum(axis=1) + 1
+    total = np.where(finite, distance, 0).sum(axis=1)
+    floor = np.where(rho > 0, total / number, total.sum() / max(number.sum(), 1))
+    return rho, np.maximum(width, 1e-3 * floor)
+
+
+def _bisected(excess: np.ndarray, target: float, steps: int, tolerance: float) -> np.ndarray:
+    low, high = np.zeros(len(excess)), np.full(len(excess), np.inf)
+    width = np.ones(len(excess))
+    live = np.isfinite(excess).any(axis=1)
     for _ in range(steps):
         total = np.exp(-excess / width[:, None]).sum(axis=1)
         live &= np.abs(total - target) >= tolerance
@@ -110,11 +121,29 @@ def umap_widths(
         high[above], low[below] = width[above], width[below]
         middle = np.where(np.isfinite(high), (low + np.where(np.isfinite(high), high, 0)) / 2, width * 2)
         width = np.where(live, middle, width)
-    # the means include the row itself, at distance 0
-    number = finite.sum(axis=1) + 1
-    total = np.where(finite, distance, 0).sum(axis=1)
-    floor = np.where(rho > 0, total / number, total.sum() / max(number.sum(), 1))
-    return rho, np.maximum(width, 1e-3 * floor)
+    return width
+
+
+def _solved(excess: np.ndarray, target: float) -> np.ndarray:
+    """Return the widths by Newton's method on 1 / width, in which the sum is convex.
+
+    0 where as many neighbours as the target are at distance rho, so that every width has a larger sum; huge
+    where too few neighbours are there.
+    """
+    there = np.isfinite(excess)
+    gap = np.where(there, excess, 0.0)
+    rate = np.zeros(len(excess))
+    solvable = (excess <= 0).sum(axis=1) < target
+    live = np.flatnonzero(solvable)
+    for _ in range(NEWTON_STEPS):
+        kernel = np.exp(-rate[live, None] * gap[live]) * there[live]
+        slope = np.einsum("ij,ij->i", kernel, gap[live])
+        step = (kernel.sum(axis=1) - target) / np.maximum(slope, np.finfo(float).tiny)
+        rate[live] = np.maximum(rate[live] + step, 0.0)
+        live = live[np.abs(step) > 1e-14 * rate[live]]
+        if not len(live):
+            break
+    return np.where(solvable, 1 / np.maximum(rate, 1e-100), 0.0)
 
 
 def memberships(distance: np.ndarray, *, tolerance: float = 1e-5) -> np.ndarray:

@@ -28,7 +28,7 @@ from panscape.seeds import derive, stream
 from panscape.stats.pca import blockwise_scores
 
 MIN_CELLS = 3
-RECALL = 0.98  # of the neighbours in studies too large for an exact search; communities hardly depend on it
+RECALL = 0.99  # of the neighbours in studies too large for an exact search; communities hardly depend on it
 
 
 def pancluster(

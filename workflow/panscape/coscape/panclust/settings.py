@@ -69,7 +69,7 @@ class PanclustSettings(FromMapping):
     resolutions: tuple[float, ...] = (0.1, 1.0, 10.0)
     min_cells: int | str = "auto"
     repeat_last_level: bool = False
-    exact_below: int = 50_000
+    exact_below: int = 10_000
     sketch_above: int = 1_000_000
     sketch_cells: int = 500_000
     sketch_method: str = "uniform"
