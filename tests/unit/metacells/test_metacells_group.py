@@ -17,9 +17,9 @@ from panscape.coem.metacells.group import (
 from panscape.errors import UserError
 from panscape.graph import spectral
 from panscape.graph.kernels import affinities
-from panscape.graph.knn import nearest_points
 from panscape.graph.neighbors import RECALL, neighbors
 from panscape.graph.partitioned import partitioned_neighbors
+from panscape.graph.points import nearest_points
 from panscape.graph.spectral import allocate, cut, spectral_embedding
 
 

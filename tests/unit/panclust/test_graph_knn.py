@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from scipy.spatial.distance import cdist
 
-from panscape.graph.knn import nearest, nearest_points
+from panscape.graph.knn import nearest
 from panscape.graph.neighbors import approximate_nearest, neighbors
+from panscape.graph.points import nearest_points
 
 
 def brute(points, queries, k, itself=None):

@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 from planted_types import draw, write
+from scipy import sparse
 from sklearn.decomposition import PCA
 
 from panscape.coscape.panclust import source as source_module
-from panscape.coscape.panclust.source import CellValues
+from panscape.coscape.panclust.source import CellValues, PackedCounts
 from panscape.data.counts import Counts
 from panscape.stats import pca as module
 from panscape.stats.pca import blockwise_scores
@@ -110,3 +111,19 @@ def test_gene_that_is_not_there(study):
     _, genes, file = study
     with pytest.raises(KeyError, match="nothere"):
         CellValues(file, [*genes, "nothere"], "l2")
+
+
+@pytest.mark.parametrize(("kind", "more"), [(np.uint8, 0), (np.uint16, 300), (np.float32, 0.25)])
+@pytest.mark.parametrize("logarithm", [False, True])
+def test_packed_counts(kind, more, logarithm):
+    rng = np.random.default_rng(0)
+    counts = sparse.csr_matrix(rng.poisson(0.5, (40, 30)).astype(np.float32))
+    counts.data += np.float32(more)
+    scale = rng.uniform(0.2, 3, 40)
+    packed = PackedCounts.of(counts, scale)
+    assert packed.counts.dtype == kind
+    truth = sparse.diags(scale) @ counts.astype(float)
+    truth = truth.log1p() if logarithm else truth
+    values = packed.values(30, logarithm)
+    assert values.dtype == np.float32
+    assert np.allclose(values.toarray(), truth.toarray(), rtol=1e-6)

@@ -8,7 +8,7 @@ from scipy import sparse
 
 from panscape.stats import krylov as module
 from panscape.stats.krylov import leading_covariance
-from panscape.stats.row_kernel import scale_counts, times_transposed
+from panscape.stats.row_kernel import times_transposed
 
 
 @dataclass
@@ -94,16 +94,3 @@ def test_product_with_the_transpose():
     times_transposed(matrix.indptr, matrix.indices, matrix.data, vectors, image)
     truth = 1 + matrix.T.astype(float) @ (matrix.astype(float) @ vectors.astype(float))
     assert np.allclose(image, truth, rtol=1e-4, atol=1e-4)
-
-
-@pytest.mark.parametrize("kind", [np.uint8, np.uint16, np.float32])
-@pytest.mark.parametrize("logarithm", [False, True])
-def test_scaled_counts(kind, logarithm):
-    rng = np.random.default_rng(0)
-    counts = rng.integers(1, 60, 500).astype(kind) + (0.25 if kind == np.float32 else 0)
-    counts = counts.astype(kind)
-    indptr, scale = np.array([0, 0, 240, 500]), np.array([1.0, 0.3, 2.7])
-    values = np.empty(500, np.float32)
-    scale_counts(indptr, counts, scale, logarithm, values)
-    truth = counts * np.repeat(scale, np.diff(indptr))
-    assert np.allclose(values, np.log1p(truth) if logarithm else truth, rtol=1e-6)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from panscape.errors import fail
-from panscape.graph.knn import nearest_points
 from panscape.graph.partitioned import RECALL_QUERIES, TooManyError, partitioned_neighbors
+from panscape.graph.points import nearest_points
 from panscape.log import logger
 
 EXACT_BELOW = 50_000  # points: below, all distances are computed
@@ -35,8 +35,8 @@ def neighbors(
     n_neighbors
         Neighbours per point, excluding the point itself; at most n - 1.
     exact_below
-        Below this number of points the search is exact (:func:`panscape.graph.knn.nearest_points`), otherwise
-        nearly exact (:func:`panscape.graph.partitioned.partitioned_neighbors`).
+        Below this number of points the search is exact (:func:`panscape.graph.points.nearest_points`),
+        otherwise nearly exact (:func:`panscape.graph.partitioned.partitioned_neighbors`).
     recall
         Fraction of the neighbours that the search by partition finds.
     descent

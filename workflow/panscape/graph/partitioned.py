@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from panscape.graph.knn import nearest_points
+from panscape.graph.points import nearest_points
 from panscape.log import logger
 from panscape.stats.threads import limited
 

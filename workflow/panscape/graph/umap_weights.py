@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
-from panscape.graph.knn import Neighbours
+from panscape.graph.points import Neighbours
 
 # weights are rounded, so that results do not depend on rounding errors, which vary with the thread count
 DECIMALS = 7

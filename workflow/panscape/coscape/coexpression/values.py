@@ -111,7 +111,7 @@ class Values:
         counts = self.counts
         data = counts.data if overwrite else np.empty_like(counts.data)
         if self.large:
-            from panscape.stats.value_kernel import log_counts
+            from panscape.stats.row_kernel import log_counts
 
             log_counts(counts.indptr, counts.data, self.factors(), data)
             return sparse.csr_matrix((data, counts.indices, counts.indptr), shape=counts.shape)

@@ -10,8 +10,9 @@ from scipy import sparse
 
 from panscape.graph.diffusion import Diffusion, diffusion_map, pseudotime
 from panscape.graph.distances import squared_distances
-from panscape.graph.knn import Neighbours, nearest
+from panscape.graph.knn import nearest
 from panscape.graph.measured import Measured
+from panscape.graph.points import Neighbours
 from panscape.graph.umap_weights import connectivities
 
 

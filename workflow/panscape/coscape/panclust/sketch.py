@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from panscape.graph.knn import nearest_points
+from panscape.graph.points import nearest_points
 
 EVEN_COMPONENTS = 10  # in more dimensions every box has a single cell
 EXACT_PAIRS = 4_000_000_000  # maximum number of pairs for exact search; approximate above

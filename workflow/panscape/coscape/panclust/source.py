@@ -11,6 +11,7 @@ from scipy import sparse
 
 from panscape.coscape.columns import BLOCK_VALUES, places_of, sorted_rows, take
 from panscape.data.counts import Counts, smaller
+from panscape.data.normalise import depth_factors
 
 CACHED_BYTES = 1_000_000_000  # of counts kept between passes: 330 million values of 3 bytes
 BLOCK_CELLS = 4096
@@ -47,10 +48,13 @@ class PackedCounts:
 
     def values(self, n_genes: int, logarithm: bool) -> sparse.csr_matrix:
         """Return the scaled counts, or log(1 + scaled counts), as CSR float32."""
-        from panscape.stats.row_kernel import scale_counts
-
         data = np.empty(len(self.counts), dtype=np.float32)
-        scale_counts(self.indptr, self.counts, self.scale, logarithm, data)
+        if logarithm:
+            from panscape.stats.row_kernel import log_counts
+
+            log_counts(self.indptr, self.counts, self.scale, data)
+        else:
+            np.multiply(self.counts, np.repeat(self.scale, np.diff(self.indptr)), out=data, casting="unsafe")
         return sorted_rows(data, self.columns.astype(np.int32), self.indptr, n_genes)
 
     @property
@@ -130,7 +134,4 @@ class CellValues:
             squares = np.square(block.data, dtype=np.float64)
             rows = np.repeat(np.arange(block.shape[0]), np.diff(block.indptr))
             return 1 / np.sqrt(np.maximum(np.bincount(rows, squares, block.shape[0]), 1e-300))
-        totals = self._totals[cells]
-        if (totals[np.diff(block.indptr) > 0] <= 0).any():
-            raise ValueError("a cell with counts has no total")
-        return np.divide(self._target, totals, out=np.zeros_like(totals), where=totals > 0)
+        return depth_factors(np.diff(block.indptr), self._totals[cells], self._target)
