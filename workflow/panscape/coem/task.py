@@ -180,6 +180,7 @@ class CoemTask:
     def close(self) -> None:
         """Stop what makes batches ahead of the steps."""
         self._batches.close()
+        del self._batches  # it refers to this task, which would stay in memory with its cells
 
     def _batch(self, number: int) -> Batch:
         """Return the cells of a step, without noise; may run in another thread than the steps."""

@@ -64,6 +64,7 @@ class PlacedCells:
     def close(self) -> None:
         """Stop what makes batches ahead of the steps, and the loader."""
         self._batches.close()
+        del self._batches  # it refers to this object, which would stay in memory with its cells
         self._loader.close()
 
     def _numbers(self, rows: np.ndarray) -> tuple[np.ndarray, ...]:
