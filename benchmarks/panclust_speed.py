@@ -2,7 +2,7 @@
 
 Claim: less CPU time than the way of the original program (neighbours again for every resolution) put together
 from scanpy and igraph, each in a process of its own from start to end, as a job of a workflow pays for it:
-imports and the compiling of numba functions count on both sides. Below 50 000 cells ours has exact
+imports and the compiling of numba functions count on both sides. Below 10 000 cells ours has exact
 neighbours, those of scanpy are approximate; the modularities printed are each on its own graph.
 
 With --against brisc or scranpy and --peers, the interpreter of an environment with them (which `make bench`

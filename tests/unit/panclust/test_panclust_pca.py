@@ -94,6 +94,21 @@ def test_cells_are_read_again_where_they_do_not_fit(study, monkeypatch):
     assert np.array_equal(scores(file, genes, "l2", 4), kept)
 
 
+@pytest.mark.parametrize(("largest", "kind"), [(200, np.uint8), (300, np.uint16), (70_000, np.float32)])
+def test_counts_are_kept_in_the_fewest_bytes(largest, kind):
+    counts = sparse.csr_matrix(np.array([[0, 1, 3], [largest, 0, 2]], dtype=np.float32))
+    packed = source_module.PackedCounts.of(counts, np.array([2.0, 0.5]))
+    assert packed.counts.dtype == kind and packed.columns.dtype == np.uint16
+    truth = counts.toarray() * [[2.0], [0.5]]
+    np.testing.assert_allclose(packed.values(3, logarithm=False).toarray(), truth)
+    np.testing.assert_allclose(packed.values(3, logarithm=True).toarray(), np.log1p(truth), rtol=1e-6)
+
+
+def test_fractions_are_not_cut():
+    counts = sparse.csr_matrix(np.array([[0, 1.5]], dtype=np.float32))
+    assert source_module.PackedCounts.of(counts, np.ones(1)).values(2, logarithm=False).toarray()[0, 1] == 1.5
+
+
 def test_same_for_any_threads_and_any_order_of_genes(study):
     _, genes, file = study
     one, two = (scores(file, genes, "log1p", 6, threads) for threads in (1, 2))

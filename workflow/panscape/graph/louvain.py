@@ -61,26 +61,25 @@ def louvain_levels(
         raise ValueError(f"the resolution is {resolution}, not positive")
     best: list[np.ndarray] = []
     most = -np.inf
+    degree = np.asarray(matrix.sum(axis=1)).ravel()
     for start in range(starts):
-        levels = _one_start(matrix, resolution, stream(seed, "louvain", start))
-        value = _quality(matrix, levels[-1], resolution)
+        levels, value = _one_start(matrix, degree, resolution, stream(seed, "louvain", start))
         if value > most:
             best, most = levels, value
     return best
 
 
-def _one_start(matrix: sparse.csr_matrix, resolution: float, rng: np.random.Generator) -> list[np.ndarray]:
-    """Return the levels of one order of the nodes."""
+def _one_start(
+    matrix: sparse.csr_matrix, degree: np.ndarray, resolution: float, rng: np.random.Generator
+) -> tuple[list[np.ndarray], float]:
+    """Return the levels of one order of the nodes, and their modularity times twice the total weight."""
     from panscape.graph.louvain_kernel import aggregate, move_nodes, renumber
 
-    indptr, indices = matrix.indptr.astype(np.int64), matrix.indices.astype(np.int64)
-    weights, loops = matrix.data, np.zeros(matrix.shape[0])
-    label = np.arange(matrix.shape[0])
+    indptr, indices, weights = matrix.indptr, matrix.indices, matrix.data
+    loops, label = np.zeros(matrix.shape[0]), np.arange(matrix.shape[0])
     levels: list[np.ndarray] = []
     while len(weights):
-        n = len(loops)
-        degree = np.bincount(np.repeat(np.arange(n), np.diff(indptr)), weights, n) + 2 * loops
-        order = rng.permutation(n)
+        order = rng.permutation(len(loops))
         community, moves = move_nodes(indptr, indices, weights, degree, resolution, order, MIN_GAIN)
         if moves == 0:
             break
@@ -88,18 +87,10 @@ def _one_start(matrix: sparse.csr_matrix, resolution: float, rng: np.random.Gene
         label = community[label]
         levels.append(label.astype(np.int32))
         indptr, indices, weights, loops = aggregate(indptr, indices, weights, loops, community, k)
-    return levels or [label.astype(np.int32)]
-
-
-def _quality(matrix: sparse.csr_matrix, label: np.ndarray, resolution: float) -> float:
-    """Return the modularity of a partition times the weight of all edges, twice."""
-    degree = np.bincount(label, np.asarray(matrix.sum(axis=1)).ravel())
+        degree = np.bincount(community, degree, k)
     total = degree.sum()
-    if total == 0:
-        return 0.0
-    rows = np.repeat(label, np.diff(matrix.indptr))
-    within = matrix.data[rows == label[matrix.indices]].sum()
-    return float(within - resolution * np.square(degree).sum() / total)
+    value = 2 * loops.sum() - resolution * np.square(degree).sum() / total if total else 0.0
+    return levels or [label.astype(np.int32)], float(value)
 
 
 def modularity(graph: NeighborGraph, labels: np.ndarray, resolution: float = 1.0) -> float:

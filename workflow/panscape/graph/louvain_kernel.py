@@ -9,6 +9,8 @@ import numpy as np
 
 from panscape.stats.compiled import compiled
 
+TINY = 1e-300  # marks a community as seen, and is lost when a weight is added
+
 
 @compiled(nogil=True)
 def move_nodes(indptr, indices, weights, degree, resolution, order, min_gain):
@@ -37,21 +39,23 @@ def move_nodes(indptr, indices, weights, degree, resolution, order, min_gain):
     """
     n = len(order)
     community, total, twice = np.arange(n), degree.copy(), degree.sum()
-    link, seen = np.zeros(n), np.empty(n, np.int64)
+    link, seen, near = np.zeros(n), np.empty(n + 1, np.int64), np.empty(n, np.int64)
     waits, queue, head, count, moves = np.ones(n, np.bool_), order.copy(), 0, n, 0
     while count > 0:
         node = queue[head]
         head = head + 1 if head + 1 < n else 0
         count -= 1
         waits[node] = False
-        here, known = community[node], 1
-        seen[0] = here
-        for at in range(indptr[node], indptr[node + 1]):
-            other = community[indices[at]]
-            if link[other] == 0.0 and other != here:
-                seen[known] = other
-                known += 1
-            link[other] += weights[at]
+        here, known, first, stop = community[node], 1, indptr[node], indptr[node + 1]
+        # in a loop of its own: the processor waits for many communities at once
+        for at in range(stop - first):
+            near[at] = community[indices[first + at]]
+        seen[0], link[here] = here, TINY
+        for at in range(stop - first):
+            other = near[at]
+            seen[known] = other
+            known += link[other] == 0.0  # a branch would be mispredicted
+            link[other] += weights[first + at]
         total[here] -= degree[node]
         scale = resolution * degree[node] / twice
         best, most = here, link[here] - scale * total[here]
@@ -65,8 +69,7 @@ def move_nodes(indptr, indices, weights, degree, resolution, order, min_gain):
             continue
         community[node] = best
         moves += 1
-        for at in range(indptr[node], indptr[node + 1]):
-            other = indices[at]
+        for other in indices[first:stop]:
             if not waits[other] and community[other] != best:
                 waits[other] = True
                 place = head + count
@@ -127,7 +130,7 @@ def aggregate(indptr, indices, weights, loops, label, k):
         members[place[name]] = node
         place[name] += 1
     link, seen, inside = np.zeros(k), np.empty(k, np.int64), np.zeros(k)
-    out_ptr, used = np.zeros(k + 1, np.int64), 0
+    out_ptr, used = np.zeros(k + 1, indptr.dtype), 0
     out_indices, out_weights = np.empty_like(indices), np.empty_like(weights)
     for name in range(k):
         known = 0

@@ -55,13 +55,11 @@ def leading_covariance(
     variance = -np.inf
     basis: list[np.ndarray] = []
     products = overlaps = np.zeros((0, 0))
-    mean = np.zeros(p)
+    total: np.ndarray | None = None
     block = _rounded(np.linalg.qr(rng.standard_normal((p, min(WIDTH, p))))[0])
     with ThreadPoolExecutor(threads) as pool:
         for done in range(1, MAX_PASSES + 1):
-            if done == 1:
-                mean = sum((np.bincount(part.indices, part.data, p) for _, part in values), mean) / n
-            image = _times(values, block, mean, scale, pool, threads)
+            image, total = _times(values, block, scale, total, pool, threads)
             basis.append(block.astype(np.float32, order="C"))  # exact, since the vectors are rounded
             products, overlaps = (_bordered(x, basis, y) for x, y in ((products, image), (overlaps, block)))
             block = _rest(image, basis)
@@ -75,7 +73,7 @@ def leading_covariance(
                     break
     heads = np.cumsum([0] + [part.shape[1] for part in basis])
     vectors = sum(part @ mixture[a:b] for part, (a, b) in zip(basis, pairwise(heads), strict=True))
-    return np.asarray(vectors), mean
+    return np.asarray(vectors), np.asarray(total) / n
 
 
 def _rounded(vectors: np.ndarray) -> np.ndarray:
@@ -83,27 +81,31 @@ def _rounded(vectors: np.ndarray) -> np.ndarray:
 
 
 def _times(
-    values: Blocks, block: np.ndarray, mean, scale, pool: ThreadPoolExecutor, threads: int
-) -> np.ndarray:
-    """Return the covariance of the scaled columns times the vectors, float64."""
+    values: Blocks, block: np.ndarray, scale, total, pool: ThreadPoolExecutor, threads: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the covariance of the scaled columns times the vectors, float64, and the sums of the columns.
+
+    The sums are made if `total` is None.
+    """
     from panscape.stats.row_kernel import times_transposed
 
-    n = values.shape[0]
+    n, p = values.shape
     vectors = block / scale[:, None]
     single = vectors.astype(np.float32, order="C")  # the loops go along the vectors
 
-    def product(part: tuple[slice, sparse.csr_matrix]) -> np.ndarray:
-        image = np.zeros(single.shape, np.float32)
-        rows = part[1]
+    def product(part: tuple[slice, sparse.csr_matrix]) -> tuple[np.ndarray, np.ndarray | float]:
+        rows, image = part[1], np.zeros(single.shape, np.float32)
         times_transposed(rows.indptr, rows.indices, rows.data, single, image)
-        return image
+        return image, np.bincount(rows.indices, rows.data, p) if total is None else 0.0
 
-    image, parts = np.zeros(block.shape), iter(values)
+    image, sums, parts = np.zeros(block.shape), np.zeros(p), iter(values)
     while group := list(islice(parts, threads)):  # few at a time: they may be read from a file
-        for one in pool.map(product, group):
+        for one, more in pool.map(product, group):
             image += one
-    image -= np.multiply.outer(mean, n * (mean @ single))
-    return image / (n - 1) / scale[:, None]
+            sums += more
+    sums = sums if total is None else total
+    image -= np.multiply.outer(sums, sums @ single / n)
+    return image / (n - 1) / scale[:, None], sums
 
 
 def _bordered(matrix: np.ndarray, basis: list[np.ndarray], image: np.ndarray) -> np.ndarray:

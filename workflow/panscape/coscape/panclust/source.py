@@ -9,11 +9,12 @@ from itertools import chain
 import numpy as np
 from scipy import sparse
 
-from panscape.coscape.columns import BLOCK_VALUES, places_of, sorted_rows, take
+from panscape.coscape.columns import places_of, sorted_rows, take
 from panscape.data.counts import Counts, smaller
 from panscape.data.normalise import depth_factors
 
 CACHED_BYTES = 1_000_000_000  # of counts kept between passes: 330 million values of 3 bytes
+BLOCK_VALUES = 1 << 20  # read at a time, with up to 24 bytes each
 BLOCK_CELLS = 4096
 
 
