@@ -9,8 +9,7 @@ from panscape.coscape.coexpression import values as values_module
 from panscape.coscape.coexpression.expression import cluster_expression
 from panscape.coscape.coexpression.shuffle import place_rows
 from panscape.coscape.coexpression.values import Values
-from panscape.stats.row_kernel import SMALL, add_expression, log_counts
-from panscape.stats.shuffle_kernel import place_values
+from panscape.stats.value_kernel import SMALL, add_expression, log_counts, place_values
 
 
 def made(how="depth-log1p", n_cells=200, n_genes=30, seed=0):

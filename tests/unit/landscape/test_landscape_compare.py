@@ -8,7 +8,7 @@ import pytest
 from landscape_cases import cells_of, nested, study
 from scipy import stats
 
-from panscape.coscape.landscape import testing
+from panscape.coscape.landscape import measurable, testing
 from panscape.coscape.landscape.age import GLOBAL, WITHIN, evaluate_spaces
 from panscape.coscape.landscape.build import all_views, compute_landscape, gather_clusters
 from panscape.coscape.landscape.compare import design_of
@@ -17,6 +17,7 @@ from panscape.coscape.landscape.rank import rank_genes, rank_pairs
 from panscape.coscape.landscape.sampling import sampled_cells
 from panscape.coscape.landscape.settings import LandscapeSettings
 from panscape.coscape.landscape.testing import age_pvalue, age_statistics
+from panscape.stats import common_pairs
 from panscape.stats.means import cluster_means
 from panscape.stats.ranks import partial_spearman, spearman
 from panscape.stats.weighted_ranks import (
@@ -292,7 +293,12 @@ def test_a_space_in_pieces_is_left_out_with_a_reason():
     assert table.loc[("coexpression", "rho_age"), "n"] == 30
 
 
-def test_cosine_over_common_pairs_is_that_of_each_two_clusters():
+@pytest.mark.parametrize("loop", [False, True], ids=["blocks", "values"])
+def test_cosine_over_common_pairs_is_that_of_each_two_clusters(loop, monkeypatch):
+    if loop:
+        monkeypatch.setattr(measurable, "SPARSE", 2)
+        monkeypatch.setattr(measurable, "MANY", 0)
+        monkeypatch.setattr(common_pairs, "add_common", common_pairs.add_common.py_func)
     one = study("one", 12, genes=10)
     rng = np.random.default_rng(2)
     one = replace(one, detection=rng.uniform(0.02, 0.6, size=one.detection.shape).astype(np.float32))

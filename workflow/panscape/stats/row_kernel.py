@@ -5,14 +5,11 @@ Imported only where needed: compilation takes about a second.
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
 from panscape.stats.compiled import compiled
 
 SUB_VALUES = 100_000  # values per pass, to fit the second-level cache of a core
-SMALL = 64  # most counts of a row are few whole numbers: the logarithms of those below are taken once
 
 
 @compiled(nogil=True)
@@ -163,66 +160,3 @@ def times_transposed(indptr, indices, data, vectors, image):
             value, line = data[q], image[indices[q]]
             for at in range(k):
                 line[at] += value * product[at]
-
-
-@compiled(nogil=True)
-def log_counts(indptr, counts, scale, out):
-    """Write ``log(1 + count * scale)`` of every value, in single precision.
-
-    Parameters
-    ----------
-    indptr, counts
-        CSR pointers and float32 values, >= 0.
-    scale
-        (n_rows,) float64.
-    out
-        float32 to write to, which may be `counts` itself.
-    """
-    table, known = np.empty(SMALL, np.float32), np.full(SMALL, -1)
-    for row in range(len(indptr) - 1):
-        for q in range(indptr[row], indptr[row + 1]):
-            count = np.float64(counts[q])
-            whole = int(count) if count < SMALL else SMALL
-            if whole == SMALL or whole != count:
-                out[q] = math.log1p(count * scale[row])
-                continue
-            if known[whole] != row:
-                known[whole] = row
-                table[whole] = math.log1p(count * scale[row])
-            out[q] = table[whole]
-
-
-@compiled(nogil=True)
-def add_expression(indptr, indices, counts, scale, rows, sets, normalised, logged, plain, detected):
-    """Add up the values of some rows by set of rows.
-
-    Parameters
-    ----------
-    indptr, indices, counts
-        CSR, values float32.
-    scale
-        (n_rows,) float64.
-    rows, sets
-        int64 (n,): the rows, and the set of each; fastest if those of a set follow each other.
-    normalised, logged, plain, detected
-        (n_sets, n_columns) float64, changed in place: sums of ``log(1 + count * scale)``, of
-        ``log(1 + count)``, of the counts, and numbers of values.
-    """
-    table, known = np.empty(SMALL), np.full(SMALL, -1)
-    once = np.array([math.log1p(whole) for whole in range(SMALL)])
-    for at in range(len(rows)):
-        row, here = rows[at], sets[at]
-        for q in range(indptr[row], indptr[row + 1]):
-            count, column = np.float64(counts[q]), indices[q]
-            whole = int(count) if count < SMALL else SMALL
-            plain[here, column] += count
-            detected[here, column] += 1.0
-            if whole == SMALL or whole != count:
-                normalised[here, column] += math.log1p(count * scale[row])
-                logged[here, column] += math.log1p(count)
-                continue
-            if known[whole] != row:
-                known[whole] = row
-                table[whole] = math.log1p(count * scale[row])
-            normalised[here, column] += table[whole]
-            logged[here, column] += once[whole]

@@ -159,7 +159,8 @@ class DrawnScorer:
         drawn = np.ascontiguousarray(times[self.units], dtype=np.float64)
         scores = self._scores(drawn, min_expected, threads)
         while scores:
-            rows = [tuple(map(np.concatenate, zip(*row, strict=True))) for row in scores.pop(0)]
+            parts = [tuple(zip(*row, strict=True)) for row in scores.pop(0)]
+            rows = [(np.concatenate(kept), np.concatenate(t)) for kept, t in parts]
             yield stack_rows(rows, len(self.first))
 
     def _scores(self, times: np.ndarray, min_expected: float, threads: int) -> list[list[list[tuple]]]:

@@ -109,7 +109,7 @@ def _sparse_sums(values: Values, atom: np.ndarray, contains: sparse.csr_matrix) 
 
 def _compiled_sums(values: Values, atom: np.ndarray, contains: sparse.csr_matrix) -> np.ndarray:
     """Return :func:`_sparse_sums` by a compiled loop, in a fifth of the time."""
-    from panscape.stats.row_kernel import add_expression
+    from panscape.stats.value_kernel import add_expression
 
     rows, counts = np.argsort(atom, kind="stable"), values.counts
     rows = rows[atom[rows] >= 0]

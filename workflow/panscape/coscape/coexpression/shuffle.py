@@ -43,7 +43,7 @@ def place_rows(
     -------
     float32 (n_genes, n_cells), the cells of a stratum after those of the one before.
     """
-    from panscape.stats.shuffle_kernel import place_values
+    from panscape.stats.value_kernel import place_values
 
     groups, columns = _strata(depth, strata), sparse.csc_matrix(values, dtype=np.float32)
     edges = np.cumsum([0, *map(len, groups)])

@@ -12,7 +12,6 @@ from scipy import sparse
 from panscape.coscape.cells import read_counts
 from panscape.coscape.columns import load_columns, sorted_rows
 from panscape.data.counts import Counts
-from panscape.data.normalise import depth_factors, normalise
 
 CHUNK_CELLS = 4096
 LARGE = 2_000_000  # values of a study that are worth loading compiled loops
@@ -85,6 +84,8 @@ class Values:
 
     def normalised(self, cells: np.ndarray | slice, genes: np.ndarray | None = None) -> sparse.csr_matrix:
         """Return the normalised values of some cells, and of some genes, as CSR float64."""
+        from panscape.data.normalise import normalise
+
         block = self.counts[cells]
         block = (block if genes is None else block[:, genes]).astype(np.float64)
         return sparse.csr_matrix(normalise(block, self.totals[cells], self.how, self.target))
@@ -96,6 +97,8 @@ class Values:
 
     def factors(self) -> np.ndarray:
         """Return what the counts of each cell are multiplied by before the logarithm, float64 (n_cells,)."""
+        from panscape.data.normalise import depth_factors
+
         if self.how == "log1p":
             return np.ones(self.counts.shape[0])
         return depth_factors(np.diff(self.counts.indptr), self.totals, self.target)
@@ -111,7 +114,7 @@ class Values:
         counts = self.counts
         data = counts.data if overwrite else np.empty_like(counts.data)
         if self.large:
-            from panscape.stats.row_kernel import log_counts
+            from panscape.stats.value_kernel import log_counts
 
             log_counts(counts.indptr, counts.data, self.factors(), data)
             return sparse.csr_matrix((data, counts.indices, counts.indptr), shape=counts.shape)

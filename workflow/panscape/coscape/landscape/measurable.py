@@ -9,6 +9,9 @@ from panscape.coscape.landscape.combine import Combined
 from panscape.coscape.landscape.debiased import column_blocks
 from panscape.graph.distances import BLOCK_BYTES
 
+SPARSE = 0.06  # fraction of values that are not 0, below which a loop over them takes less time than BLAS
+MANY = 1e10  # products that BLAS takes longer for than loading the loop
+
 
 def common_pair_distances(
     data: Combined, vectors: sparse.csr_matrix, pairs: np.ndarray, min_expected: float
@@ -33,22 +36,15 @@ def common_pair_distances(
     -------
     As :func:`squared_distances`: (n, n) float64, inf where two clusters have no common pair; bool (n,).
     """
-    from scipy.linalg.blas import sgemm, ssyrk
-
     count = vectors.shape[0]
     # expected cells are products of number and fraction; genes are rows, so that a pair's values are adjacent
     assert data.detection is not None  # asked for by `min_expected`
     fraction = np.ascontiguousarray(data.detection.T, dtype=np.float64)
     number = data.clusters["n_cells"].to_numpy(dtype=np.float64) * fraction
-    inner, norm = np.zeros((2, count, count)).transpose(0, 2, 1)
-    step = max(BLOCK_BYTES // (40 * max(count, 1)), 1)
-    for chosen, block in column_blocks(vectors, step):
-        first, second = pairs[chosen].T
-        seen = np.ascontiguousarray((number[first] * fraction[second] >= min_expected).T, dtype=np.float32)
-        block *= seen
-        inner += ssyrk(1.0, block.T, trans=1)
-        block *= block
-        norm += sgemm(1.0, block.T, seen.T, trans_a=True)
+    products = count**2 * vectors.shape[1]
+    few = vectors.nnz < SPARSE * count * vectors.shape[1]
+    summed = _by_values if few and products > MANY else _by_blocks
+    inner, norm = summed(vectors, pairs, number, fraction, min_expected)
     inner += np.triu(inner, 1).T
     scale = norm * norm.T
     distances = np.full((count, count), np.inf)
@@ -59,3 +55,53 @@ def common_pair_distances(
     distances[:, ~defined] = np.inf
     np.fill_diagonal(distances, 0)
     return distances, defined
+
+
+def _by_blocks(
+    vectors: sparse.csr_matrix,
+    pairs: np.ndarray,
+    number: np.ndarray,
+    fraction: np.ndarray,
+    min_expected: float,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the inner products (upper triangle), and norms of the row's vector over the column's pairs.
+
+    Parameters
+    ----------
+    vectors, pairs, min_expected
+        As in :func:`common_pair_distances`.
+    number, fraction
+        (n_genes, n_clusters) cells that express each gene, and their fraction.
+    """
+    from scipy.linalg.blas import sgemm, ssyrk
+
+    count = vectors.shape[0]
+    inner, norm = np.zeros((2, count, count)).transpose(0, 2, 1)
+    step = max(BLOCK_BYTES // (40 * max(count, 1)), 1)
+    for chosen, block in column_blocks(vectors, step):
+        first, second = pairs[chosen].T
+        seen = np.ascontiguousarray((number[first] * fraction[second] >= min_expected).T, dtype=np.float32)
+        block *= seen
+        inner += ssyrk(1.0, block.T, trans=1)
+        block *= block
+        norm += sgemm(1.0, block.T, seen.T, trans_a=True)
+    return inner, norm
+
+
+def _by_values(
+    vectors: sparse.csr_matrix,
+    pairs: np.ndarray,
+    number: np.ndarray,
+    fraction: np.ndarray,
+    min_expected: float,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return what :func:`_by_blocks` does, by a loop over the values that are not 0."""
+    from panscape.stats.common_pairs import add_common
+
+    columns = sparse.csc_matrix(vectors)
+    columns.sort_indices()
+    first, second = np.ascontiguousarray(pairs.T, dtype=np.int64)
+    inner, norm = np.zeros((2, len(number[0]), len(number[0])))
+    given = columns.indptr, columns.indices, columns.data, first, second, number, fraction
+    add_common(*given, float(min_expected), inner, norm)
+    return inner, norm

@@ -51,7 +51,7 @@ class PackedCounts:
         """Return the scaled counts, or log(1 + scaled counts), as CSR float32."""
         data = np.empty(len(self.counts), dtype=np.float32)
         if logarithm:
-            from panscape.stats.row_kernel import log_counts
+            from panscape.stats.value_kernel import log_counts
 
             log_counts(self.indptr, self.counts, self.scale, data)
         else:
