@@ -9,8 +9,8 @@ from sklearn.decomposition import PCA
 from panscape.coscape.panclust import source as source_module
 from panscape.coscape.panclust.source import CellValues, PackedCounts
 from panscape.data.counts import Counts
-from panscape.stats import pca as module
-from panscape.stats.pca import blockwise_scores
+from panscape.stats import blockwise as module
+from panscape.stats.blockwise import blockwise_scores
 
 
 def scaled(counts, scaling):

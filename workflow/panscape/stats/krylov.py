@@ -17,7 +17,7 @@ from scipy import sparse
 from panscape.stats.decomposition import symmetric_eigen
 
 if TYPE_CHECKING:
-    from panscape.stats.pca import Blocks
+    from panscape.stats.blockwise import Blocks
 
 WIDTH = 32  # vectors multiplied at a time; the compiled loop is fastest per vector from here on
 # vectors are rounded to multiples of this: sums of BLAS differ between processors in the last digits, which

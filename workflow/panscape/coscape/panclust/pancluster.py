@@ -25,7 +25,7 @@ from panscape.graph.neighbors import neighbors
 from panscape.graph.umap_weights import neighbor_graph
 from panscape.log import logger
 from panscape.seeds import derive, stream
-from panscape.stats.pca import blockwise_scores
+from panscape.stats.blockwise import blockwise_scores
 
 MIN_CELLS = 3
 RECALL = 0.99  # of the neighbours in studies too large for an exact search; communities hardly depend on it
