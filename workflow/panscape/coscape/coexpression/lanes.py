@@ -49,11 +49,11 @@ class Lanes:
 
         Examples
         --------
-        >>> lanes = Lanes.of(np.array([1, 20, 2]), np.array([0, 0, 4]))
+        >>> lanes = Lanes.of(np.array([1, 17, 2]), np.array([0, 0, 4]))
         >>> lanes.unit.tolist(), lanes.tiles.tolist(), lanes.atom.tolist()
         ([0, 1, 1, 2], [0, 3, 4], [0, 4])
-        >>> lanes.layer[:13].tolist()
-        [0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 0, 1]
+        >>> lanes.layer.tolist()
+        [0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 0, 1, 2, 3, 4, 5, 6, 7, 0, 1]
         """
         from panscape.stats.drawn_sums import DEPTH, LANES
 
