@@ -36,7 +36,6 @@ def test_numbers_depend_on_key_and_step_alone():
     alone = Noise([key(0, "b")], CPU)
     assert torch.equal(noise.normal(9, (5, 3))[1:], alone.normal(9, (5, 3)))
     assert torch.equal(noise.bits(9, 7), noise.bits(9, 9)[:, :7])
-    assert torch.equal(noise.bits(torch.tensor(9), 7), noise.bits(9, 7))
     assert not torch.equal(noise.bits(9, 7), noise.bits(10, 7))
     assert not torch.equal(noise.bits(9, 7)[0], noise.bits(9, 7)[1])
 

@@ -53,26 +53,25 @@ class Noise:
         self._keys = torch.tensor(keys, dtype=torch.int64).to(device)[:, None]
         self._quantiles: Tensor | None = None
 
-    def bits(self, number: int | Tensor, count: int) -> Tensor:
+    def bits(self, number: int, count: int) -> Tensor:
         """Return `count` numbers of each model in a step, int16, (M, count), uniform over all values.
 
         Parameters
         ----------
         number
-            Step, at least 0; a tensor on the device for steps that a graph replays.
+            Step, at least 0.
         count
             How many.
         """
         words = -(-count // PER_WORD)
-        if isinstance(number, int) and self.device.type == "cpu":
+        if self.device.type == "cpu":
             state = _mixed_words(self._host + np.uint64((number + 1) * GOLDEN & WORD))
             mixed = _mixed_words(state + _counted_words(words))
             return torch.from_numpy(mixed.view(np.int16))[:, :count]
-        step = _signed((number + 1) * GOLDEN) if isinstance(number, int) else (number + 1) * GOLDEN
-        state = _mixed(self._keys + step)
+        state = _mixed(self._keys + _signed((number + 1) * GOLDEN))
         return _mixed(state + _counters(words, self.device)).view(torch.int16)[:, :count]
 
-    def kept(self, number: int | Tensor, shape: Sequence[int], rate: float) -> Tensor:
+    def kept(self, number: int, shape: Sequence[int], rate: float) -> Tensor:
         """Return 1 with probability 1 - `rate` and else 0, float32, (M, *shape), for dropout.
 
         Parameters
@@ -89,7 +88,7 @@ class Noise:
         torch.ge(bits, round(rate * LEVELS) - LEVELS // 2, out=kept)
         return kept.reshape(len(bits), *shape)
 
-    def normal(self, number: int | Tensor, shape: Sequence[int]) -> Tensor:
+    def normal(self, number: int, shape: Sequence[int]) -> Tensor:
         """Return standard normal numbers, float32, (M, *shape)."""
         if self._quantiles is None:
             self._quantiles = normal_quantiles().to(self.device)
