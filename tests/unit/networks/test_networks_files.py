@@ -228,7 +228,10 @@ def test_every_file_of_a_line_is_compared_with_its_record(tmp_path):
     lines = read_lines(tmp_path / "lines.tsv")
     read_collection(lines, tmp_path)  # not the file that jobs name as their input
     path.write_bytes(path.read_bytes()[:-1])
-    with pytest.raises(UserError, match=r"line02/graph_pearson\.npz"):
+    with pytest.raises(UserError, match=r"line02/graph_pearson\.npz.* is damaged"):
+        read_collection(lines, tmp_path)
+    path.unlink()
+    with pytest.raises(UserError, match=r"line02/graph_pearson\.npz.* is missing"):
         read_collection(lines, tmp_path)
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -168,7 +168,7 @@ def of_output(path: str | Path, content: str | Path) -> Digest | None:
     return None
 
 
-def check(*paths: str | Path, collection: str = "") -> None:
+def check(*paths: str | Path, collection: str = "", names: Collection[str] = ()) -> None:
     """Refuse files, or folders with files, that are not as they were written. Unrecorded files pass.
 
     Parameters
@@ -178,20 +178,24 @@ def check(*paths: str | Path, collection: str = "") -> None:
     collection
         The collection of a job: its run makes its own files anew, those of others have to be copied again.
         Empty: all files are its own.
+    names
+        Names of the files in folders that are looked at; empty: all.
 
     Raises
     ------
     UserError
         Naming all recorded files that are damaged, or missing from a folder.
     """
-    problems = [problem for path in paths for problem in _problems(Path(path), collection)]
+    problems = [problem for path in paths for problem in _problems(Path(path), collection, names)]
     if problems:
         raise UserError(problems)
 
 
-def _problems(path: Path, collection: str) -> Iterator[Problem]:
+def _problems(path: Path, collection: str, names: Collection[str]) -> Iterator[Problem]:
     """Yield what is wrong with a file, or with the files in a folder."""
     for item in recorded(path) if path.is_dir() else [path]:
+        if names and path.is_dir() and item.name not in names:
+            continue
         if not item.is_file():
             if item != path:
                 yield Problem(str(item), "is missing", _cure(path, str(path), collection))

@@ -179,13 +179,14 @@ def read_collection(lines: pd.DataFrame, folder: str | Path) -> Collection:
     Raises
     ------
     UserError
-        If lines have different genes, or files are not as they were written: jobs name one file of a line.
+        If lines have different genes, or files are missing or not as they were written: jobs name one file
+        of a line.
     """
     table = trained(lines)
     files = tuple(LineFiles(name, Path(folder) / name) for name in table["line"])
     if not files:
         raise fail("sivae/lines.tsv", "no line has a model", "see the column status", few=True)
-    digests.check(*(file.folder / name for file in files for name in READ))
+    digests.check(*(file.folder for file in files), names=READ)
     genes = files[0].genes()
     for file in files[1:]:
         if file.genes() != genes:
