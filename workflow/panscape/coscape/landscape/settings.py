@@ -15,7 +15,7 @@ DISTANCES = (THRESHOLDED, CORRECTED)
 LOWEST_AGE, NO_ROOT = "lowest-age", "none"
 KERNELS = ("umap", "gauss")
 DRAW_PAIRS = 20_000  # pairs with the most signal that are scored in draws of cells
-DRAW_SCORES = 3 << 26  # scores of draws in memory at a time (1.2 GB at most): sums are made once for them
+DRAW_SCORES = 3 << 25  # scores of draws in memory at a time (0.6 GB at most): sums are made once for them
 PAIR_CORRELATIONS = ("spearman", "pearson")
 
 
