@@ -15,29 +15,11 @@ import argparse
 import contextlib
 import json
 import sys
-import tempfile
 from pathlib import Path
 
-from _sides import measure, peak_mb
+from _sides import parser, report, write_counts
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow"))
-
-
-def arguments() -> argparse.Namespace:
-    """Return the options."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--cells", type=int, default=5000)
-    parser.add_argument("--genes", type=int, default=1000)
-    parser.add_argument("--density", type=float, default=0.1, help="share of counts that are not zero")
-    parser.add_argument("--min-cells", type=int, default=200)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--against", nargs="*", choices=["hdwgcna"], default=["hdwgcna"])
-    parser.add_argument(
-        "--peers", default=sys.executable, help="interpreter of an environment with py-hdwgcna"
-    )
-    parser.add_argument("--side", choices=list(SIDES), help="run one side (the script calls itself)")
-    parser.add_argument("--counts", type=Path, help="the file for --side")
-    return parser.parse_args()
 
 
 def ours(options: argparse.Namespace) -> dict[str, int]:
@@ -47,7 +29,7 @@ def ours(options: argparse.Namespace) -> dict[str, int]:
 
     genes = [f"gene{at}" for at in range(options.genes)]
     settings = {"min_cells": options.min_cells}
-    clusters, members = pancluster(options.counts, genes, settings, options.seed, threads=1)
+    clusters, members = pancluster(options.counts, genes, settings, options.seed, threads=options.threads)
     result = coexpress(options.counts, genes, clusters, members, {"estimator": "pearson", "eta": 0.3})
     return {"networks": len(clusters), "pairs": len(result.pairs)}
 
@@ -85,24 +67,12 @@ SIDES = {"ours": ours, "hdwgcna": hdwgcna}
 
 def main() -> None:
     """Run all sides and print one JSON object."""
-    options = arguments()
-    if options.side:
-        result = SIDES[options.side](options)
-        print(json.dumps({"peak_mb": peak_mb(), **result}))
-        return
-    from made_counts import write_counts
-
-    report = {"benchmark": "network_speed", "cells": options.cells, "genes": options.genes}
-    given = [
-        f"--{name}={getattr(options, name.replace('-', '_'))}" for name in ("genes", "min-cells", "seed")
-    ]
-    with tempfile.TemporaryDirectory() as folder:
-        counts = Path(folder) / "counts.h5ad"
-        write_counts(counts, options.cells, options.genes, options.density, options.seed)
-        for side in ("ours", *options.against):
-            python = sys.executable if side == "ours" else options.peers
-            report[side] = measure(__file__, ["--side", side, "--counts", str(counts), *given], python=python)
-    print(json.dumps(report))
+    given = parser(__doc__.splitlines()[0], 5000, 1000, SIDES)
+    given.add_argument("--min-cells", type=int, default=200)
+    passed = ("genes", "threads", "seed", "min_cells")
+    found = report(__file__, given.parse_args(), SIDES, write_counts, apart=("hdwgcna",), passed=passed)
+    if found is not None:
+        print(json.dumps(found))
 
 
 if __name__ == "__main__":

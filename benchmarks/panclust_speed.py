@@ -17,29 +17,13 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-import tempfile
 from pathlib import Path
 
-from _sides import measure, peak_mb
+from _sides import parser, report, write_counts
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow"))
 
 RESOLUTIONS = (0.1, 1.0, 10.0)
-
-
-def arguments() -> argparse.Namespace:
-    """Return the options."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--cells", type=int, default=10_000)
-    parser.add_argument("--genes", type=int, default=2000)
-    parser.add_argument("--density", type=float, default=0.1, help="share of counts that are not zero")
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--against", nargs="*", choices=["plain", "brisc", "scranpy"], default=["plain"])
-    parser.add_argument("--peers", default=sys.executable, help="interpreter of an environment with peers")
-    parser.add_argument("--side", choices=list(SIDES), help="run one side (the script calls itself)")
-    parser.add_argument("--counts", type=Path, help="the file for --side")
-    return parser.parse_args()
 
 
 def ours(options: argparse.Namespace) -> dict:
@@ -125,27 +109,13 @@ SIDES = {"ours": ours, "plain": plain, "brisc": brisc, "scranpy": scranpy}
 
 def main() -> None:
     """Run both ways and print one JSON object."""
-    options = arguments()
-    if options.side:
-        result = SIDES[options.side](options)
-        print(json.dumps({"peak_mb": peak_mb(), **result}))
+    options = parser(__doc__.splitlines()[0], 10_000, 2000, SIDES).parse_args()
+    found = report(__file__, options, SIDES, write_counts, apart=("brisc", "scranpy"))
+    if found is None:
         return
-    from made_counts import write_counts
-
-    report = {"benchmark": "panclust_speed"}
-    report |= {name: getattr(options, name) for name in ("cells", "genes", "density", "threads", "seed")}
-    with tempfile.TemporaryDirectory() as folder:
-        counts = Path(folder) / "counts.h5ad"
-        write_counts(counts, options.cells, options.genes, options.density, options.seed)
-        given = [f"--{name}={getattr(options, name)}" for name in ("genes", "threads", "seed")]
-        for side in ("ours", *options.against):
-            python = options.peers if side in ("brisc", "scranpy") else sys.executable
-            command = ["--side", side, "--counts", str(counts), *given]
-            report[side] = measure(__file__, command, python=python, threads=options.threads)
-    report["cpu_ratio"] = {
-        side: round(report[side]["cpu_s"] / report["ours"]["cpu_s"], 2) for side in options.against
-    }
-    print(json.dumps(report))
+    ours_s = found["ours"]["cpu_s"]
+    found["cpu_ratio"] = {side: round(found[side]["cpu_s"] / ours_s, 2) for side in options.against}
+    print(json.dumps(found))
 
 
 if __name__ == "__main__":

@@ -17,25 +17,11 @@ import sys
 import tempfile
 from pathlib import Path
 
-from _sides import measure, peak_mb
+from _sides import parser, report
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow"))
 
 MITOCHONDRIAL = 13
-
-
-def arguments() -> argparse.Namespace:
-    """Return the options."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--cells", type=int, default=20_000)
-    parser.add_argument("--genes", type=int, default=2000)
-    parser.add_argument("--density", type=float, default=0.1, help="share of counts that are not zero")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--against", nargs="*", choices=["scanpy", "scranpy"], default=["scanpy"])
-    parser.add_argument("--peers", default=sys.executable, help="interpreter of an environment with scranpy")
-    parser.add_argument("--side", choices=list(SIDES), help="run one side (the script calls itself)")
-    parser.add_argument("--counts", type=Path, help="the file for --side")
-    return parser.parse_args()
 
 
 def write_study(path: Path, options: argparse.Namespace) -> None:
@@ -108,19 +94,10 @@ SIDES = {"ours": ours, "scanpy": scanpy, "scranpy": scranpy}
 
 def main() -> None:
     """Run all sides and print one JSON object."""
-    options = arguments()
-    if options.side:
-        result = SIDES[options.side](options)
-        print(json.dumps({"peak_mb": peak_mb(), **result}))
-        return
-    report = {"benchmark": "preprocess_speed", "cells": options.cells, "genes": options.genes}
-    with tempfile.TemporaryDirectory() as folder:
-        counts = Path(folder) / "study.h5ad"
-        write_study(counts, options)
-        for side in ("ours", *options.against):
-            python = options.peers if side == "scranpy" else sys.executable
-            report[side] = measure(__file__, ["--side", side, "--counts", str(counts)], python=python)
-    print(json.dumps(report))
+    options = parser(__doc__.splitlines()[0], 20_000, 2000, SIDES).parse_args()
+    found = report(__file__, options, SIDES, write_study, apart=("scranpy",))
+    if found is not None:
+        print(json.dumps(found))
 
 
 if __name__ == "__main__":

@@ -1,18 +1,13 @@
 """Steps of training may multiply in TF32 on a GPU: by how much that changes them, and nothing else does."""
 
-import sys
-from pathlib import Path
-
 import pytest
 import torch
+from gpu_models import CPU, gpu, own_fit  # noqa: F401 (a fixture)
 from torch.utils._python_dispatch import TorchDispatchMode
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "benchmarks"))
-import gpu
 
 from panscape.training import loop
 
-CPU, CUDA = torch.device("cpu"), torch.device("cuda", 0)
+CUDA = torch.device("cuda", 0)
 FACTORS = {"aten::mm": 0, "aten::bmm": 0, "aten::addmm": 1, "aten::baddbmm": 1, "aten::addmm_": 1}
 
 
@@ -52,13 +47,6 @@ class Rounded(gpu.Watch):
 
         task.step = rounded
         return super().fit(task, plan, **options)
-
-
-@pytest.fixture(autouse=True)
-def _own_fit(monkeypatch):
-    """Give the benchmark's modules back their loop."""
-    monkeypatch.setattr(gpu.coem, "fit", gpu.coem.fit)
-    monkeypatch.setattr(gpu.unicoord, "fit", gpu.unicoord.fit)
 
 
 @pytest.mark.parametrize("model", list(gpu.MODELS))

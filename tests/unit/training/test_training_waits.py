@@ -4,19 +4,13 @@ A mode of PyTorch's dispatcher sees every operation of a step. Those whose resul
 it can go on (values of tensors, choices by a mask) would make it wait for a GPU; a CPU shows them as well.
 """
 
-import sys
-from pathlib import Path
-
 import pytest
 import torch
+from gpu_models import CPU, gpu, own_fit  # noqa: F401 (a fixture)
 from torch.utils._python_dispatch import TorchDispatchMode
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "benchmarks"))
-import gpu
 
 from panscape.training import loop
 
-CPU = torch.device("cpu")
 KNOWN_LATE = ("aten::nonzero", "aten::masked_select", "aten::_unique2", "aten::unique_dim", "aten::equal")
 SEEN = 12  # step that is watched, after all that happens once
 
@@ -65,13 +59,6 @@ class Watch:
 
         task.step = watched
         return loop.fit(task, plan, **options)
-
-
-@pytest.fixture(autouse=True)
-def _own_fit(monkeypatch):
-    """Give the benchmark's modules back their loop."""
-    monkeypatch.setattr(gpu.coem, "fit", gpu.coem.fit)
-    monkeypatch.setattr(gpu.unicoord, "fit", gpu.unicoord.fit)
 
 
 @pytest.mark.parametrize("model", list(gpu.MODELS))

@@ -11,14 +11,14 @@ from scipy import sparse
 from unicoord_cells import LABELS, QUICK, atlas
 
 import panscape
-from panscape.data.counts import CountsWriter
+from panscape.data.counts import CountsWriter, narrow
 from panscape.unicoord.cells import Cells
 from panscape.unicoord.labels import Label, learn_labels
 from panscape.unicoord.loader import StreamLoader
 from panscape.unicoord.module import Network
 from panscape.unicoord.settings import UniCoordSettings
 from panscape.unicoord.start import gene_moments, principal_axes, start
-from panscape.unicoord.store import CompressedCounts, Scale, narrow
+from panscape.unicoord.store import CompressedCounts, Scale
 from panscape.unicoord.targets import codes, targets
 
 torch.set_num_threads(1)

@@ -44,6 +44,28 @@ def smaller(
             yield slice(rows.start + start, rows.start + start + part.shape[0]), part
 
 
+def narrow(values: np.ndarray) -> np.ndarray:
+    """Return values as the smallest unsigned integers that represent them exactly, or as float32."""
+    low, high = values.min(initial=0), values.max(initial=0)
+    for kind in (np.uint8, np.uint16):
+        if low >= 0 and high <= np.iinfo(kind).max:
+            narrowed = values.astype(kind)
+            if (narrowed == values).all():
+                return narrowed
+    return np.array(values, dtype=np.float32)
+
+
+def index_type(number: int) -> type[np.uint16] | type[np.int32]:
+    """Return the smallest of two types that holds positions below a number.
+
+    Examples
+    --------
+    >>> index_type(2000).__name__, index_type(100_000).__name__
+    ('uint16', 'int32')
+    """
+    return np.uint16 if number <= 1 << 16 else np.int32
+
+
 class Counts:
     """A CSR h5ad file opened for reading in blocks.
 

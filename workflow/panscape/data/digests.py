@@ -193,9 +193,8 @@ def check(*paths: str | Path, collection: str = "", names: Collection[str] = ())
 
 def _problems(path: Path, collection: str, names: Collection[str]) -> Iterator[Problem]:
     """Yield what is wrong with a file, or with the files in a folder."""
-    for item in recorded(path) if path.is_dir() else [path]:
-        if names and path.is_dir() and item.name not in names:
-            continue
+    inside = (item for item in recorded(path) if not names or item.name in names)
+    for item in inside if path.is_dir() else [path]:
         if not item.is_file():
             if item != path:
                 yield Problem(str(item), "is missing", _cure(path, str(path), collection))

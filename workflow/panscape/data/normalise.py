@@ -40,18 +40,20 @@ def normalise(
         raise ValueError(f"normalisation {how!r} is not one of {HOW}")
     dtype = np.float64 if counts.dtype == np.float64 else np.float32
     values = counts.data.astype(dtype)  # copies
-    if how == "depth-log1p":
+    if how != "log1p":
         filled = np.diff(counts.indptr)
-        values *= np.repeat(depth_factors(filled, totals, target), filled).astype(dtype)
+        values *= np.repeat(cell_factors(how, filled, totals, target), filled).astype(dtype)
     np.log1p(values, out=values)
     return sparse.csr_matrix((values, counts.indices.copy(), counts.indptr.copy()), shape=counts.shape)
 
 
-def depth_factors(filled: np.ndarray, totals: np.ndarray, target: float | None = None) -> np.ndarray:
-    """Return the factor that scales each cell to the same total, float64 (n_cells,); 0 for empty cells.
+def cell_factors(how: str, filled: np.ndarray, totals: np.ndarray, target: float | None = None) -> np.ndarray:
+    """Return what the counts of each cell are multiplied by before the logarithm, float64 (n_cells,).
 
     Parameters
     ----------
+    how
+        ``"log1p"``: 1; otherwise what scales each cell to the same total, 0 for empty cells.
     filled
         int (n_cells,): number of counts of each cell.
     totals, target
@@ -62,6 +64,8 @@ def depth_factors(filled: np.ndarray, totals: np.ndarray, target: float | None =
     ValueError
         If there is not one total per cell, or none for a cell with counts.
     """
+    if how == "log1p":
+        return np.ones(len(filled))
     totals = np.asarray(totals, dtype=np.float64)
     if totals.shape != filled.shape:
         raise ValueError(f"{totals.shape} totals for {len(filled)} cells")

@@ -13,6 +13,16 @@ STRIP = 32  # entries whose minimum is taken first, in vector registers
 
 
 @compiled(nogil=True, fastmath={"nnan", "nsz"})
+def insert(kept, names, value, name):
+    """Put a value, below the last, and its name in their place among ascending ones; the last drops out."""
+    place = len(kept) - 1
+    while place > 0 and kept[place - 1] > value:
+        kept[place], names[place] = kept[place - 1], names[place - 1]
+        place -= 1
+    kept[place], names[place] = value, name
+
+
+@compiled(nogil=True, fastmath={"nnan", "nsz"})
 def keep_smallest(values, index, kept):
     """Find the smallest entries of every row, ascending.
 
@@ -41,14 +51,9 @@ def keep_smallest(values, index, kept):
             if not lowest < worst:
                 continue
             for at in range(len(strip)):
-                value, place = strip[at], k - 1
-                if not value < worst:
-                    continue
-                while place > 0 and kept_here[place - 1] > value:
-                    kept_here[place], columns[place] = kept_here[place - 1], columns[place - 1]
-                    place -= 1
-                kept_here[place], columns[place] = value, start + at
-                worst = kept_here[k - 1]
+                if strip[at] < worst:
+                    insert(kept_here, columns, strip[at], start + at)
+                    worst = kept_here[k - 1]
 
 
 @compiled(nogil=True, fastmath={"nnan", "nsz"})
@@ -84,11 +89,7 @@ def keep_nearer(squared, squares, rows, first, near, kept):
                 point = first + start + step
                 if not strip[step] < worst or point == row:
                     continue
-                value, place = strip[step] + square, k - 1
-                while place > 0 and kept_here[place - 1] > value:
-                    kept_here[place], columns[place] = kept_here[place - 1], columns[place - 1]
-                    place -= 1
-                kept_here[place], columns[place] = value, point
+                insert(kept_here, columns, strip[step] + square, point)
                 worst = kept_here[k - 1] - square
 
 

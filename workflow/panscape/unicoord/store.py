@@ -8,6 +8,8 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 from scipy import sparse
 
+from panscape.data.counts import index_type, narrow
+
 BLOCK_CELLS = 256  # number of cells per dense block
 TABLE = 32  # counts below are normalised once per cell
 
@@ -102,7 +104,7 @@ class CompressedCounts:
         self.n_genes, self._scale = n_genes, scale
         self._values: list[np.ndarray] = []
         self._indices: list[np.ndarray] = []
-        wide = np.uint16 if n_genes <= 1 << 16 else np.int32
+        wide = index_type(n_genes)
         rows = [(np.empty(0, np.int32), np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0))]
         for block, totals in blocks:
             number, offsets = len(self._values), block.indptr.astype(np.int64)
@@ -155,17 +157,6 @@ class CompressedCounts:
         for start in range(0, len(self), size):
             part = slice(start, min(start + size, len(self)))
             yield part, self.rows(np.arange(part.start, part.stop))
-
-
-def narrow(values: np.ndarray) -> np.ndarray:
-    """Return values as the smallest unsigned integers that represent them exactly, or as float32."""
-    low, high = values.min(initial=0), values.max(initial=0)
-    for kind in (np.uint8, np.uint16):
-        if low >= 0 and high <= np.iinfo(kind).max:
-            narrowed = values.astype(kind)
-            if (narrowed == values).all():
-                return narrowed
-    return np.array(values, dtype=np.float32)
 
 
 def _apart(values: np.ndarray) -> np.ndarray:

@@ -11,6 +11,7 @@ from scipy import sparse
 
 from panscape.coscape.coexpression.lanes import PAIRS, Lanes, Tile, Tiles
 from panscape.coscape.coexpression.pair_scores import PairScorer, stack_rows, valid_pairs
+from panscape.data.counts import index_type
 from panscape.stats.score_terms import ScoreTerms
 
 MOST_NUMBERS = 1 << 25  # sums of products in memory at a time (256 MB), and single sums
@@ -80,7 +81,7 @@ class DrawnScorer:
         order = np.lexsort((unit, np.where(atom >= 0, atom, atom.max(initial=0) + 1)))
         inside = order[: int((atom >= 0).sum())]
         units, first, cells = _runs(unit[inside])
-        small = np.uint16 if counts.shape[1] <= 1 << 16 else np.int32  # a quarter less memory
+        small = index_type(counts.shape[1])  # a quarter less memory
         read = counts.indptr.astype(np.int64), counts.indices.astype(small)
         group = weights.group.astype(np.int64)[inside]
         tiles = Tiles(
@@ -168,7 +169,7 @@ class DrawnScorer:
         n_draws, n_clusters, n_pairs = times.shape[1], self.contains.shape[0], len(self.first)
         singles = self._singles(times).reshape(n_clusters, n_draws, 3 + self.n_bins, -1)
         powers, number = self._powers(times)
-        small = np.uint16 if n_pairs <= 1 << 16 else np.int32  # scores of many draws are kept
+        small = index_type(n_pairs)  # scores of many draws are kept
         none = np.zeros(0, small), np.zeros(0, np.float32)
         scores: list[list[list[tuple]]] = [[[none] for _ in range(n_clusters)] for _ in range(n_draws)]
         step = max(MOST_NUMBERS // max(n_clusters * n_draws, 1), 1)

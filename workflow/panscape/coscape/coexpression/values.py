@@ -97,11 +97,9 @@ class Values:
 
     def factors(self) -> np.ndarray:
         """Return what the counts of each cell are multiplied by before the logarithm, float64 (n_cells,)."""
-        from panscape.data.normalise import depth_factors
+        from panscape.data.normalise import cell_factors
 
-        if self.how == "log1p":
-            return np.ones(self.counts.shape[0])
-        return depth_factors(np.diff(self.counts.indptr), self.totals, self.target)
+        return cell_factors(self.how, np.diff(self.counts.indptr), self.totals, self.target)
 
     def all_normalised(self, *, overwrite: bool = False) -> sparse.csr_matrix:
         """Return the normalised values of all cells as CSR float32, which shares the places with `counts`.

@@ -10,8 +10,8 @@ import numpy as np
 from scipy import sparse
 
 from panscape.coscape.columns import places_of, sorted_rows, take
-from panscape.data.counts import Counts, smaller
-from panscape.data.normalise import depth_factors
+from panscape.data.counts import Counts, index_type, narrow, smaller
+from panscape.data.normalise import cell_factors
 
 CACHED_BYTES = 1_000_000_000  # of counts kept between passes: 330 million values of 3 bytes
 BLOCK_VALUES = 1 << 20  # read at a time, with up to 24 bytes each
@@ -38,14 +38,8 @@ class PackedCounts:
     @classmethod
     def of(cls, block: sparse.csr_matrix, scale: np.ndarray) -> PackedCounts:
         """Pack the counts of a CSR block."""
-        largest = block.data.max(initial=0)
-        packed = block.data.astype(
-            np.uint8 if largest < 1 << 8 else np.uint16 if largest < 1 << 16 else np.float32
-        )
-        if not np.array_equal(packed, block.data):
-            packed = block.data
-        columns = block.indices.astype(np.uint16 if block.shape[1] <= 1 << 16 else np.int32)
-        return cls(block.indptr, columns, packed, scale)
+        columns = block.indices.astype(index_type(block.shape[1]))
+        return cls(block.indptr, columns, narrow(block.data), scale)
 
     def values(self, n_genes: int, logarithm: bool) -> sparse.csr_matrix:
         """Return the scaled counts, or log(1 + scaled counts), as CSR float32."""
@@ -129,10 +123,8 @@ class CellValues:
 
     def _scale(self, block: sparse.csr_matrix, cells: slice) -> np.ndarray:
         """Return the factor of each cell's counts."""
-        if self.scaling == "log1p":
-            return np.ones(block.shape[0])
         if self.scaling == "l2":
             squares = np.square(block.data, dtype=np.float64)
             rows = np.repeat(np.arange(block.shape[0]), np.diff(block.indptr))
             return 1 / np.sqrt(np.maximum(np.bincount(rows, squares, block.shape[0]), 1e-300))
-        return depth_factors(np.diff(block.indptr), self._totals[cells], self._target)
+        return cell_factors(self.scaling, np.diff(block.indptr), self._totals[cells], self._target)
