@@ -9,6 +9,7 @@ from panscape.coscape.coexpression import values as values_module
 from panscape.coscape.coexpression.expression import cluster_expression
 from panscape.coscape.coexpression.shuffle import place_rows
 from panscape.coscape.coexpression.values import Values
+from panscape.data.normalise import cell_factors
 from panscape.stats.value_kernel import SMALL, add_expression, log_counts, place_values
 
 
@@ -94,3 +95,10 @@ def test_every_place_is_as_likely_and_rows_are_independent():
     compiled = np.zeros((5, 5), dtype=np.float32)
     place_values(*few, chance, compiled)
     np.testing.assert_array_equal(plain, compiled)
+
+
+@pytest.mark.parametrize("total", [0.0, -1.0, np.nan])
+def test_a_cell_with_counts_needs_a_total(total):
+    assert cell_factors("depth-log1p", np.array([0, 2]), np.array([total, 4.0]), 4.0)[1] == 1
+    with pytest.raises(ValueError, match="has no total"):
+        cell_factors("depth-log1p", np.array([1, 2]), np.array([total, 4.0]), 4.0)

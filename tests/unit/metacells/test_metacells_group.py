@@ -249,6 +249,14 @@ def test_points_of_a_small_part_have_neighbours_of_other_parts():
     )
 
 
+def test_outliers_whose_parts_have_too_few_points_are_compared_with_all():
+    z = np.vstack([np.random.default_rng(0).normal(size=(3000, 5)), np.full((3, 5), 1000.0)])
+    z[-3:] += np.arange(3)[:, None]
+    indices, distances = partitioned_neighbors(z, 10, recall=0.5)
+    truth, exact = nearest_points(z, 10, queries=z[-3:], itself=np.arange(3000, 3003))
+    assert np.array_equal(indices[-3:], truth) and np.allclose(distances[-3:], exact)
+
+
 def test_many_groups_are_found_in_two_steps():
     z = np.random.default_rng(0).random((2000, 2))
     result = group_cells(z, 100, {"min_cells": 3})

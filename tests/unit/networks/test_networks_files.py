@@ -226,6 +226,10 @@ def test_every_file_of_a_line_is_compared_with_its_record(tmp_path):
     path = tmp_path / "line02" / "graph_pearson.npz"
     digests.write(path, digests.Digest.of(path, "train_lines"))
     lines = read_lines(tmp_path / "lines.tsv")
+    figure = path.with_name("training.svg")
+    figure.write_text("drawn")
+    digests.write(figure, digests.Digest.of(figure, "plot_lines"))
+    figure.write_text("edited")  # no file that is read here
     read_collection(lines, tmp_path)  # not the file that jobs name as their input
     path.write_bytes(path.read_bytes()[:-1])
     with pytest.raises(UserError, match=r"line02/graph_pearson\.npz.* is damaged"):

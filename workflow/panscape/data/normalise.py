@@ -69,7 +69,7 @@ def cell_factors(how: str, filled: np.ndarray, totals: np.ndarray, target: float
     totals = np.asarray(totals, dtype=np.float64)
     if totals.shape != filled.shape:
         raise ValueError(f"{totals.shape} totals for {len(filled)} cells")
-    if (totals[filled > 0] <= 0).any():
+    if not (totals[filled > 0] > 0).all():
         raise ValueError("a cell with counts has no total")
     if target is None:
         target = float(np.median(totals)) if len(totals) else 1.0
